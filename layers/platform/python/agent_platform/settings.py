@@ -1,0 +1,110 @@
+"""The environment, typed: one class per function, read once, and nothing else reads `os.environ`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from agent_platform.errors import ConfigurationError
+
+Stage = Literal["local", "dev", "prod"]
+Seconds = Annotated[int, Field(gt=0)]
+
+
+class CommonSettings(BaseSettings):
+    """What every function knows about where it runs."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    stage: Stage = "local"
+
+
+class ClaudeSettings(BaseSettings):
+    """How to reach Claude. A key comes from Secrets Manager in the cloud and from the environment on a laptop."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    claude_provider: Literal["direct", "bedrock"] = "direct"
+    claude_base_url: str | None = None
+    claude_secret_arn: str | None = None
+    anthropic_api_key: SecretStr | None = None
+
+
+class TokenSettings(BaseSettings):
+    """How access tokens are signed and how long they live (seconds)."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    jwt_secret_arn: str
+    jwt_issuer: str = "ai-agents-platform"
+    jwt_audience: str = "ai-agents-platform-api"
+    access_token_seconds: Seconds = 900
+    refresh_token_seconds: Seconds = 30 * 24 * 3600
+    tokens_table: str
+
+
+class CatalogueSettings(BaseSettings):
+    """Where the compiled catalogue lies; the default is where the layer puts it."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    catalogue_path: Path = Path("/opt/catalogue/agents.sqlite")
+
+
+class DatabaseSettings(BaseSettings):
+    """The secret that holds host, port, user name, password and database name of Postgres."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    database_secret_arn: str
+
+
+class RunAgentSettings(CommonSettings, ClaudeSettings, CatalogueSettings):
+    """Environment of `functions/run_agent`."""
+
+    agent_group: str
+    executions_table: str
+    outbox_table: str
+    agent_metrics_table: str
+
+
+class InitializationSettings(BaseSettings):
+    """How Lambda started this process: `on-demand`, `provisioned-concurrency` or `snap-start`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    aws_lambda_initialization_type: str = "on-demand"
+
+
+class ApiSettings(CommonSettings, TokenSettings, CatalogueSettings, DatabaseSettings):
+    """Environment of `functions/api`."""
+
+    executions_table: str
+
+
+class AuthorizeSettings(CommonSettings, TokenSettings):
+    """Environment of `functions/authorize`."""
+
+
+class MigrateDatabaseSettings(CommonSettings, DatabaseSettings, CatalogueSettings):
+    """Environment of `functions/migrate_database`."""
+
+
+class RelayEventsSettings(CommonSettings):
+    """Environment of `functions/relay_events`."""
+
+    event_bus_name: str
+
+
+def load[S: BaseSettings](settings: type[S]) -> S:
+    """Read one settings class from the environment.
+
+    Raises:
+        ConfigurationError: names every variable that is missing or malformed, without its value.
+    """
+    try:
+        return settings()
+    except ValidationError as error:
+        faults = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False))
+        raise ConfigurationError(f"Set these environment variables of the function: {faults}") from None
