@@ -1,0 +1,1 @@
+"""Agents: what one is (definition), where it is found (loader, catalogue), and how it runs (base, execution)."""

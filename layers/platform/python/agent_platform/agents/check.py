@@ -1,0 +1,161 @@
+"""The static gate over all definitions: `python -m agent_platform.agents.check`."""
+
+import argparse
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent_platform.agents.definition import AgentDefinition
+from agent_platform.agents.loader import AgentLoader, Progress, read_document
+from agent_platform.agents.progress import progress_line
+from agent_platform.agents.tools import registry
+from agent_platform.errors import DefinitionError, DefinitionFault
+
+SHARED_LINES_MAX = 0.10
+"""At most this share of an agent's instruction lines may stand in three or more agents (catalogue specification)."""
+
+PLANNED = re.compile(r"^- `([a-z0-9-]+)`:", re.MULTILINE)
+"""An agent's line in its group's README.md: written before the file is."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedCatalogue:
+    """Definitions without a fault, and the groups they belong to (id to name and summary)."""
+
+    definitions: list[AgentDefinition]
+    groups: Mapping[str, Mapping[str, str]]
+
+
+def check_catalogue(root: Path, progress: Progress | None = None) -> CheckedCatalogue:
+    """Load every definition and check what only the whole catalogue can tell.
+
+    Raises:
+        DefinitionError: names every fault by file, line and field.
+    """
+    loader = AgentLoader(root)
+    definitions = loader.load_all(progress)
+    groups = _vocabulary(root / "groups.yaml")
+    tags = _vocabulary(root / "tags.yaml")
+    known = {definition.id for definition in definitions} | set(_planned(root))
+    faults = [
+        *(fault for definition in definitions for fault in _reference_faults(definition, known, groups, tags)),
+        *_permuted_names(definitions),
+        *_same_inputs(definitions),
+        *_shared_instructions(definitions),
+    ]
+    if faults:
+        raise DefinitionError([loader.fault(*fault) for fault in faults])
+    return CheckedCatalogue(definitions, groups)
+
+
+Fault = tuple[str, str, str]
+"""Agent id, field (dotted path), message."""
+
+
+def _vocabulary(path: Path) -> dict[str, dict[str, str]]:
+    if not path.is_file():
+        raise DefinitionError(
+            [DefinitionFault(f"agent_defs/{path.name}", 0, "", "is missing; definitions refer to it")]
+        )
+    return {
+        key: value if isinstance(value, dict) else {"meaning": str(value)}
+        for key, value in read_document(path, f"agent_defs/{path.name}").items()
+    }
+
+
+def _planned(root: Path) -> Iterator[str]:
+    for readme in root.glob("*/README.md"):
+        for name in PLANNED.findall(readme.read_text(encoding="utf-8")):
+            yield f"{readme.parent.name}/{name}"
+
+
+def _reference_faults(
+    definition: AgentDefinition, known: set[str], groups: Mapping[str, object], tags: Mapping[str, object]
+) -> Iterator[Fault]:
+    if definition.group not in groups:
+        yield (
+            definition.id,
+            "",
+            f"its group `{definition.group}` is not in groups.yaml; add it there or move the file",
+        )
+    for index, tag in enumerate(definition.tags):
+        if tag not in tags:
+            yield (
+                definition.id,
+                f"tags.{index}",
+                f"`{tag}` is not in tags.yaml; choose one from there, or add it with its meaning",
+            )
+    for tool in definition.tools:
+        if tool not in registry:
+            yield (definition.id, "tools", f"there is no tool `{tool}`; there are {', '.join(sorted(registry))}")
+    for connector in definition.connectors:
+        yield (definition.id, "connectors", f"there is no connector `{connector}`; none is registered yet")
+    targets = [(f"not_when.{index}.instead", each.instead) for index, each in enumerate(definition.not_when)]
+    targets += [
+        (f"near_misses.{index}.belongs_to", each.belongs_to) for index, each in enumerate(definition.near_misses)
+    ]
+    for field, target in targets:
+        if target == definition.id:
+            yield (definition.id, field, "names the agent itself; name the agent that does this instead")
+        elif target not in known:
+            yield (definition.id, field, f"`{target}` is neither a definition nor listed in its group's README.md")
+
+
+def _permuted_names(definitions: list[AgentDefinition]) -> Iterator[Fault]:
+    by_words = defaultdict[tuple[str, ...], list[AgentDefinition]](list)
+    for definition in definitions:
+        by_words[tuple(sorted(definition.id.partition("/")[2].split("-")))].append(definition)
+    for same in by_words.values():
+        for definition in same[1:]:
+            yield (definition.id, "", f"its name has the same words as `{same[0].id}`; name the task apart")
+
+
+def _same_inputs(definitions: list[AgentDefinition]) -> Iterator[Fault]:
+    by_fields = defaultdict[frozenset[str], list[AgentDefinition]](list)
+    for definition in definitions:
+        by_fields[frozenset(definition.input["properties"])].append(definition)
+    for same in by_fields.values():
+        for definition in same[1:]:
+            yield (definition.id, "input", f"asks for the same fields as `{same[0].id}`; two such tasks are one agent")
+
+
+def _shared_instructions(definitions: list[AgentDefinition]) -> Iterator[Fault]:
+    users = defaultdict[str, set[str]](set)
+    lines = {
+        each.id: [line.strip().lower() for line in each.instructions.splitlines() if line.strip()]
+        for each in definitions
+    }
+    for agent_id, own in lines.items():
+        for line in own:
+            users[line].add(agent_id)
+    for definition in definitions:
+        own = lines[definition.id]
+        shared = sum(len(users[line]) >= 3 for line in own)
+        if shared > SHARED_LINES_MAX * len(own):
+            yield (
+                definition.id,
+                "instructions",
+                f"{shared} of {len(own)} lines stand in three or more agents; write this task's own",
+            )
+
+
+def main() -> int:
+    """Command line; exit code 1 when a definition is faulty."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--definitions", type=Path, default=Path("agent_defs"))
+    options = parser.parse_args()
+    try:
+        with progress_line("Checking the definitions") as progress:
+            checked = check_catalogue(options.definitions, progress)
+    except DefinitionError as error:
+        sys.stderr.write(f"{error.detail}\n{len(error.faults)} faults.\n")
+        return 1
+    sys.stdout.write(f"{len(checked.definitions)} agents in {len(checked.groups)} groups: no fault.\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
