@@ -1,0 +1,1 @@
+"""Events: facts in the past tense, as CloudEvents, on their way from the outbox to whoever listens."""

@@ -1,0 +1,23 @@
+"""The event of an execution."""
+
+from agent_platform.events.envelope import CloudEvent, traceparent
+from agent_platform.storage.executions import Execution
+from agent_platform.storage.outbox import OutboxEvent
+
+
+def agent_executed(execution: Execution, table: str) -> OutboxEvent:
+    """`agent.executed`, ready for the outbox: cost and outcome, never input or output, which stay in one place."""
+    event = CloudEvent(
+        type="agent.executed",
+        subject=execution.agent_id,
+        time=execution.finished_at,
+        traceparent=traceparent(execution.trace_id, execution.id.replace("-", "")[-16:]),
+        data=execution.model_dump(mode="json", exclude={"input", "output", "trace_id"}),
+    )
+    return OutboxEvent(
+        table=table,
+        id=event.id,
+        subject=event.subject,
+        event=event.model_dump_json(exclude_none=True),
+        created_at=int(event.time.timestamp()),
+    )

@@ -1,0 +1,1 @@
+"""State: DynamoDB tables for what is hot, Postgres for what is relational."""

@@ -1,0 +1,66 @@
+"""Counts per agent over all Lambda instances, as a Prometheus counter and histogram need them."""
+
+import secrets
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent_platform.storage.dynamodb import dynamodb, storage_errors
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import UpdateTypeDef
+
+SHARDS = 16
+"""Items per agent: concurrent executions of one agent seldom meet on the same one."""
+
+BUCKET_BOUNDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
+"""Upper bounds of the duration histogram in seconds: model calls last from tenths of a second to minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTotals:
+    """Sums since the agent first ran: executions by status, seconds spent, and how many fell into each bucket."""
+
+    requests: dict[str, int]
+    seconds: float
+    buckets: list[int]
+
+
+class AgentCounters:
+    """Sharded counters in the agent metrics table."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+
+    def update(self, agent_id: str, status: str, seconds: float) -> "UpdateTypeDef":
+        """Count one execution, as a part of a DynamoDB transaction."""
+        bucket = bisect_left(BUCKET_BOUNDS, seconds)
+        return {
+            "TableName": self.table,
+            "Key": {"agent_id": {"S": agent_id}, "shard": {"S": f"{secrets.randbelow(SHARDS):02}"}},
+            "UpdateExpression": "ADD #status :one, #bucket :one, microseconds :microseconds",
+            "ExpressionAttributeNames": {"#status": f"requests_{status}", "#bucket": f"bucket_{bucket:02}"},
+            "ExpressionAttributeValues": {":one": {"N": "1"}, ":microseconds": {"N": str(round(seconds * 1e6))}},
+        }
+
+    def totals(self, agent_id: str) -> AgentTotals:
+        """The sums of one agent.
+
+        Raises:
+            StorageUnavailable: DynamoDB does not answer.
+        """
+        sums = Counter[str]()
+        with storage_errors("Reading the agent's metrics"):
+            answer = dynamodb().query(
+                TableName=self.table,
+                KeyConditionExpression="agent_id = :agent",
+                ExpressionAttributeValues={":agent": {"S": agent_id}},
+            )
+        for item in answer["Items"]:
+            sums.update({name: int(value["N"]) for name, value in item.items() if "N" in value})
+        return AgentTotals(
+            requests={status: sums[f"requests_{status}"] for status in ("succeeded", "failed")},
+            seconds=sums["microseconds"] / 1e6,
+            buckets=[sums[f"bucket_{index:02}"] for index in range(len(BUCKET_BOUNDS) + 1)],
+        )

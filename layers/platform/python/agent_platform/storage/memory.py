@@ -1,0 +1,44 @@
+"""Executions kept in memory: for one agent run alone, where there is no table to write to."""
+
+from bisect import bisect_left
+from collections import Counter
+from threading import Lock
+
+from agent_platform.errors import ExecutionNotFound
+from agent_platform.storage.counters import BUCKET_BOUNDS, AgentTotals
+from agent_platform.storage.executions import Execution
+
+
+class InMemoryExecutions:
+    """Records and counts executions until the process ends. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._executions: dict[str, Execution] = {}
+
+    def record(self, execution: Execution) -> None:
+        """Keep one execution; the same one again changes nothing."""
+        with self._lock:
+            self._executions.setdefault(execution.id, execution)
+
+    def get(self, execution_id: str) -> Execution:
+        """One execution.
+
+        Raises:
+            ExecutionNotFound: none was recorded under this id.
+        """
+        try:
+            return self._executions[execution_id]
+        except KeyError:
+            raise ExecutionNotFound(f"There is no execution `{execution_id}` in this process.") from None
+
+    def totals(self, agent_id: str) -> AgentTotals:
+        """The counts of one agent since the process started."""
+        with self._lock:
+            mine = [each for each in self._executions.values() if each.agent_id == agent_id]
+        buckets = Counter(bisect_left(BUCKET_BOUNDS, each.duration_ms / 1000) for each in mine)
+        return AgentTotals(
+            requests={status: sum(each.status == status for each in mine) for status in ("succeeded", "failed")},
+            seconds=sum(each.duration_ms for each in mine) / 1000,
+            buckets=[buckets[index] for index in range(len(BUCKET_BOUNDS) + 1)],
+        )
