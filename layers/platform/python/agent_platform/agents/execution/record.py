@@ -1,0 +1,83 @@
+"""Stage: whatever comes of a run is recorded with its event, in one transaction, before the caller hears of it."""
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+from agent_platform.agents.definition import JsonObject
+from agent_platform.agents.execution.call import Call, Proceed, Stage
+from agent_platform.errors import PlatformError
+from agent_platform.observability import get_logger
+from agent_platform.storage.executions import Execution, Failure, TokenUsage
+
+
+class ExecutionRecorder(Protocol):
+    """Writes an execution, its event and its counts: all or none."""
+
+    def record(self, execution: Execution) -> None:
+        """Raises StorageUnavailable when nothing was written."""
+
+
+def record(recorder: ExecutionRecorder) -> Stage:
+    """The stage that writes to `recorder`."""
+
+    def stage(call: Call, proceed: Proceed) -> JsonObject:
+        try:
+            output = proceed(call)
+        except PlatformError as error:
+            call.execution = _execution(call, None, Failure(code=error.code, message=error.detail))
+            error.execution_id = call.id
+            recorder.record(call.execution)
+            raise
+        except Exception:
+            # A defect of ours: recorded like any failure, because the model may have been paid already.
+            failure = Failure(code=PlatformError.code, message="The platform made a mistake; the log has the cause.")
+            call.execution = _execution(call, None, failure)
+            recorder.record(call.execution)
+            raise
+        call.execution = _execution(call, output, None)
+        recorder.record(call.execution)
+        return output
+
+    return stage
+
+
+def _execution(call: Call, output: JsonObject | None, failure: Failure | None) -> Execution:
+    finished_at = datetime.now(UTC)
+    used = call.meter.usage
+    execution = Execution(
+        id=call.id,
+        agent_id=call.definition.id,
+        agent_version=call.definition.version,
+        status="failed" if failure else "succeeded",
+        model=call.model_id,
+        provider=call.meter.provider,
+        cost_usd=call.meter.cost_usd,
+        duration_ms=round((finished_at - call.started_at).total_seconds() * 1000),
+        started_at=call.started_at,
+        owner=call.principal.user_id,
+        input=call.input,
+        output=output,
+        error=failure,
+        usage=TokenUsage(
+            input_tokens=used.input_tokens,
+            output_tokens=used.output_tokens,
+            cache_read_tokens=used.cache_read_tokens,
+            cache_write_tokens=used.cache_write_tokens,
+        ),
+        tool_calls=call.meter.tool_calls,
+        finished_at=finished_at,
+        trace_id=call.trace_id,
+    )
+    get_logger().info(
+        "agent_executed",
+        extra={
+            "execution_id": execution.id,
+            "agent_id": execution.agent_id,
+            "principal": execution.owner,
+            "status": execution.status,
+            "error_code": failure.code if failure else None,
+            "cost_usd": float(execution.cost_usd),
+            "duration_ms": execution.duration_ms,
+        },
+    )
+    return execution

@@ -1,0 +1,33 @@
+"""Make a FastAPI application with the platform's edge."""
+
+from fastapi import FastAPI
+
+from agent_platform.http.body_limit import BodyLimitMiddleware
+from agent_platform.http.problems import add_problem_handlers
+from agent_platform.http.trace import TraceMiddleware
+
+API_PREFIX = "/api/v1"
+
+MAX_BODY_BYTES = 256 * 1024
+"""Until large inputs travel by reference, a body must fit into a DynamoDB item (400 KB) beside the answer."""
+
+
+def create_app(title: str, description: str, version: str) -> FastAPI:
+    """An application that answers every failure as problem+json, with a trace id on every response.
+
+    It serves no documentation pages of its own: one OpenAPI document describes all functions together.
+    """
+    app = FastAPI(
+        title=title,
+        description=description,
+        version=version,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=MAX_BODY_BYTES,  # a body without Content-Length, while it is read
+    )
+    add_problem_handlers(app)
+    app.add_middleware(BodyLimitMiddleware, max_bytes=MAX_BODY_BYTES)
+    app.add_middleware(TraceMiddleware)  # the outermost: every answer has a trace id
+    return app

@@ -1,0 +1,155 @@
+"""Every failure as RFC 9457 problem details: one place turns the exception tree into responses."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from agent_platform.errors import (
+    BadRequest,
+    FieldError,
+    Forbidden,
+    InvalidInput,
+    MalformedJson,
+    MethodNotAllowed,
+    PayloadTooLarge,
+    PlatformError,
+    RouteNotFound,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
+from agent_platform.http.trace import trace_id
+from agent_platform.observability import get_logger
+
+
+class ProblemField(BaseModel):
+    """One fault in the request."""
+
+    field: str = Field(examples=["input.lines.0.quantity"])
+    message: str
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details, with a stable code."""
+
+    type: str = Field(examples=["/problems/invalid_input"])
+    title: str
+    status: int
+    detail: str
+    code: str = Field(examples=["invalid_input"])
+    trace_id: str
+    execution_id: str | None = Field(default=None, description="The recorded execution, where one was made")
+    errors: list[ProblemField] = []
+
+
+def problems(*errors: type[PlatformError]) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may raise these errors, for the OpenAPI document."""
+    table: dict[int | str, dict[str, Any]] = {}
+    for error in sorted(errors, key=lambda each: each.status):
+        known = table.get(error.status)
+        codes = f"{known['description']}, `{error.code}`" if known else f"`{error.code}`"
+        schema = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        table[error.status] = {"description": codes, "content": schema}
+    return table
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Answer every exception of the application as a problem."""
+    app.add_exception_handler(PlatformError, _platform_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RecursionError, _too_deep)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def problem_response(request: Request, error: PlatformError) -> JSONResponse:
+    """The response for one error. What the platform got wrong itself is logged; its details stay in the log."""
+    detail = error.detail
+    if error.status >= 500:
+        get_logger().error("request_failed", extra={"code": error.code, "detail": error.detail}, exc_info=error)
+    if error.status == 500:
+        detail = "The platform made a mistake. Report the trace id; the log of this request has the cause."
+    problem = Problem(
+        type=f"/problems/{error.code}",
+        title=error.title,
+        status=error.status,
+        detail=detail,
+        code=error.code,
+        trace_id=trace_id(request),
+        execution_id=error.execution_id,
+        errors=[ProblemField(field=each.field, message=each.message) for each in error.errors],
+    )
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+    if error.status == 503:
+        headers["Retry-After"] = "5"
+    body = problem.model_dump(exclude_none=True)
+    if not problem.errors:
+        del body["errors"]
+    return JSONResponse(body, error.status, headers, media_type="application/problem+json")
+
+
+async def _platform_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, PlatformError)  # noqa: S101 - Starlette dispatches by this type
+    return problem_response(request, error)
+
+
+async def _validation_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - Starlette dispatches by this type
+    faults = error.errors()
+    if faults and faults[0]["type"] == "json_invalid":
+        place = faults[0]["loc"][-1]
+        return problem_response(
+            request, MalformedJson(f"The body is not JSON: {faults[0]['ctx']['error']} at {place}.")
+        )
+    body_faults = [fault for fault in faults if fault["loc"] == ("body",)]
+    if body_faults and isinstance(error.body, bytes):
+        return problem_response(request, UnsupportedMediaType("Send the body with `Content-Type: application/json`."))
+    return problem_response(
+        request, InvalidInput("The request does not match what this route takes.", errors=list(_fields(faults)))
+    )
+
+
+def _fields(faults: Iterable[dict[str, Any]]) -> Iterable[FieldError]:
+    for fault in faults:
+        place, *path = fault["loc"]
+        prefix = [] if place == "body" else [str(place)]
+        yield FieldError(".".join([*prefix, *(str(step) for step in path)]) or str(place), fault["msg"])
+
+
+_BY_STATUS: dict[int, type[PlatformError]] = {
+    400: MalformedJson,
+    401: Unauthenticated,
+    403: Forbidden,
+    404: RouteNotFound,
+    405: MethodNotAllowed,
+    413: PayloadTooLarge,
+}
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    """What FastAPI and Starlette raise themselves: unknown routes, wrong methods, oversized or unreadable bodies."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - Starlette dispatches by this type
+    kind = _BY_STATUS.get(error.status_code, BadRequest if error.status_code < 500 else PlatformError)
+    details = {
+        400: "The body cannot be read as JSON: it is not UTF-8, or is nested too deeply.",
+        404: f"There is no resource at {request.url.path}. GET /api/v1/openapi.json lists the routes.",
+        405: f"{request.method} is not possible here.",
+        413: "The body is too large. Send at most 256 KiB.",
+    }
+    response = problem_response(request, kind(details.get(error.status_code, str(error.detail))))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _too_deep(request: Request, _: Exception) -> JSONResponse:
+    return problem_response(request, MalformedJson("The body is nested too deeply."))
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    problem = PlatformError(str(error))
+    problem.__cause__ = error
+    return problem_response(request, problem)

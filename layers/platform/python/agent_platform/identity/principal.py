@@ -1,0 +1,42 @@
+"""Who is asking: the one identity type that every room understands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agent_platform.errors import Unauthenticated
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A verified caller. `token_id` is the `jti` of the access token it came with."""
+
+    user_id: str
+    email: str
+    roles: frozenset[str]
+    token_id: str
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the caller may see what belongs to others."""
+        return "admin" in self.roles
+
+    def to_authorizer_context(self) -> dict[str, str]:
+        """The flat string map that an API Gateway authorizer may pass on."""
+        return {"sub": self.user_id, "email": self.email, "roles": ",".join(sorted(self.roles)), "jti": self.token_id}
+
+    @classmethod
+    def from_authorizer_context(cls, context: Mapping[str, Any]) -> "Principal":
+        """The principal that the authorizer put into `requestContext.authorizer`.
+
+        Raises:
+            Unauthenticated: the gateway passed no authorizer context.
+        """
+        if not context.get("sub"):
+            raise Unauthenticated("This route needs a token: send `Authorization: Bearer <access token>`.")
+        return cls(
+            user_id=str(context["sub"]),
+            email=str(context.get("email", "")),
+            roles=frozenset(role for role in str(context.get("roles", "")).split(",") if role),
+            token_id=str(context.get("jti", "")),
+        )
