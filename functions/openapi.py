@@ -1,0 +1,69 @@
+"""Export one OpenAPI document for all functions with routes: `python -m functions.openapi`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from fastapi.openapi.utils import get_openapi
+
+from agent_platform.http import Problem
+from functions.api.app import create_api_app
+from functions.run_agent.app import create_run_agent_app
+
+TARGET = Path("functions/api/openapi.json")
+"""Shipped with the `api` function, which serves it; `docs/api/openapi.json` is a link to it."""
+
+
+def openapi_document() -> dict[str, Any]:
+    """The API as a client sees it through the gateway: both applications' routes, problems, and bearer tokens."""
+    api, run_agent = create_api_app(), create_run_agent_app()
+    document = get_openapi(
+        title="AI-Agents Platform",
+        version="1",
+        description="Find agents, execute them, read what they did. Every error is problem+json with a stable code.",
+        routes=[*api.routes, *run_agent.routes],
+    )
+    components = document["components"]
+    components["schemas"] |= _problem_schemas()
+    for unused in ("HTTPValidationError", "ValidationError"):
+        components["schemas"].pop(unused, None)
+    components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+    for path in document["paths"].values():
+        for operation in path.values():
+            _describe(operation)
+    return document
+
+
+def _problem_schemas() -> dict[str, Any]:
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**schema.pop("$defs"), "Problem": schema}
+
+
+def _describe(operation: dict[str, Any]) -> None:
+    """FastAPI describes validation errors in its own form; ours are problems. Who needs a token answers 401."""
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    if "422" in operation["responses"]:
+        described = operation["responses"]["422"].get("description", "`invalid_input`")
+        operation["responses"]["422"] = {
+            "description": "`invalid_input`" if described == "Validation Error" else described,
+            "content": problem,
+        }
+    if "401" in operation["responses"]:
+        operation["security"] = [{"bearer": []}]
+
+
+def rendered() -> str:
+    """The document as it stands in the file."""
+    return json.dumps(openapi_document(), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def main() -> int:
+    """Command line: writes the file."""
+    TARGET.write_text(rendered(), encoding="utf-8")
+    sys.stdout.write(f"{TARGET}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
