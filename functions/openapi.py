@@ -28,7 +28,6 @@ def openapi_document() -> dict[str, Any]:
     components["schemas"] |= _problem_schemas()
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)
-    components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
     for path in document["paths"].values():
         for operation in path.values():
             _describe(operation)
@@ -41,7 +40,7 @@ def _problem_schemas() -> dict[str, Any]:
 
 
 def _describe(operation: dict[str, Any]) -> None:
-    """FastAPI describes validation errors in its own form; ours are problems. Who needs a token answers 401."""
+    """FastAPI describes validation errors in its own form; ours are problems."""
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     if "422" in operation["responses"]:
         described = operation["responses"]["422"].get("description", "`invalid_input`")
@@ -49,8 +48,6 @@ def _describe(operation: dict[str, Any]) -> None:
             "description": "`invalid_input`" if described == "Validation Error" else described,
             "content": problem,
         }
-    if "401" in operation["responses"]:
-        operation["security"] = [{"bearer": []}]
 
 
 def rendered() -> str:

@@ -54,7 +54,7 @@ class AgentInfo(BaseModel):
     limits: Limits
 
 
-class Health(BaseModel):
+class AgentHealth(BaseModel):
     """Whether the agent can execute."""
 
     status: str = Field(examples=["healthy"])
@@ -117,10 +117,10 @@ def create_run_agent_app(run_agent: RunAgentService | None = None) -> FastAPI:
         return execution
 
     @app.get(f"{AGENT}/health", operation_id="get_agent_health", tags=["agents"], responses=KNOWN)
-    def health(run_agent: Service, agent: AgentId, _: CurrentPrincipal) -> Health:
+    def health(run_agent: Service, agent: AgentId, _: CurrentPrincipal) -> AgentHealth:
         """Whether the agent can execute."""
         run_agent.definition(agent)
-        return Health(status="healthy")
+        return AgentHealth(status="healthy")
 
     @app.get(
         f"{AGENT}/metrics",

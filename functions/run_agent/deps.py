@@ -9,9 +9,10 @@ from agent_platform.agents.execution import build_pipeline
 from agent_platform.events.recorder import OutboxRecorder
 from agent_platform.http.gateway import gateway_handler
 from agent_platform.llm.client import claude_client
-from agent_platform.llm.sdk import ClaudeClient
+from agent_platform.llm.sdk import ClaudeClient, preload
 from agent_platform.settings import InitializationSettings, RunAgentSettings, load
 from agent_platform.storage.counters import AgentCounters
+from agent_platform.storage.dynamodb import dynamodb
 from agent_platform.storage.executions import ExecutionRepository
 from functions.run_agent.app import create_run_agent_app
 from functions.run_agent.service import RunAgentService
@@ -61,5 +62,5 @@ def wants_warm_up() -> bool:
 def warm_up() -> None:
     """Do what the first request would do, so that the snapshot holds it: the SDK's 3,300 modules above all."""
     gateway()
-    import anthropic  # noqa: F401
-    import boto3  # noqa: F401
+    preload()
+    dynamodb()

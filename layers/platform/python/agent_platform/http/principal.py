@@ -2,12 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from agent_platform.identity.principal import Principal
 
+_BEARER = HTTPBearer(scheme_name="bearer", bearerFormat="JWT", auto_error=False)
+"""Only describes the token in the OpenAPI document: the gateway's authorizer has checked it already."""
 
-def current_principal(request: Request) -> Principal:
+
+def current_principal(
+    request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
+) -> Principal:
     """The principal of a request.
 
     A function trusts its gateway: the authorizer's context travels in the Lambda event, which no client can write.

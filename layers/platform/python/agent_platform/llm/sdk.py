@@ -8,3 +8,8 @@ if TYPE_CHECKING:
 
 type ClaudeClient = anthropic.Anthropic | anthropic.AnthropicBedrockMantle
 type Message = anthropic.types.Message
+
+
+def preload() -> None:
+    """Import the SDK now, in a process that is about to be frozen into a snapshot, instead of at the first call."""
+    import anthropic  # noqa: F401
