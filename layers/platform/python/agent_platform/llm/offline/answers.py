@@ -1,0 +1,193 @@
+"""What the offline model answers: the agent's example, the smallest value of the schema, or a tool call."""
+
+import json
+import re
+from base64 import b64encode
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import count
+from typing import Any
+
+from agent_platform.llm.models import ClaudeModel
+from agent_platform.llm.offline.accounting import CHARACTERS_PER_TOKEN
+from agent_platform.llm.offline.definitions import Known
+from agent_platform.llm.offline.faults import Plan
+from agent_platform.llm.offline.schema_values import EndlessSchema, minimal_value
+from agent_platform.llm.offline.validation import Checked, Refusal
+
+Block = dict[str, Any]
+
+PLAIN_TEXT = (
+    "This is the offline model. It knows no agent by this prompt and was asked for no schema, so it only says this."
+)
+THOUGHT = "The offline model looks the answer up; it does not think."
+# What a prompt injection looks like to a model that obeys: call a tool, or answer in somebody else's words.
+INJECTED_CALL = re.compile(r"call the tool `?([\w.-]+)`? with (\{.*?\})(?=[.\s]|$)", re.IGNORECASE | re.DOTALL)
+INJECTED_ANSWER = re.compile(r"answer with `([^`]+)`", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Answer:
+    """The blocks of an answer and why it ended."""
+
+    content: list[Block]
+    stop_reason: str = "end_turn"
+    stop_details: dict[str, Any] | None = None
+
+
+class Answers:
+    """Builds answers; numbers tool calls so that ids are unique in the life of a server."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+
+    def answer(self, body: dict[str, Any], checked: Checked, known: Known | None, plan: Plan | None) -> Answer:
+        """The answer to a valid request. `plan` is what the control wants of it, if anything.
+
+        Raises:
+            Refusal: a tool's schema has no finite value, or a thinking block was altered.
+        """
+        model = checked.model
+        check_thinking_blocks(body, model)
+        thoughts = _thinking(body, model)
+        if plan and plan.mode == "refusal":
+            details = {
+                "type": "refusal",
+                "category": plan.options.get("category"),
+                "explanation": plan.options.get("explanation"),
+            }
+            return Answer([], "refusal", details)
+        calls = self._calls(body, plan)
+        if calls:
+            return Answer(thoughts + calls, "tool_use")
+        text = _text(body, checked, known, plan)
+        limit = body["max_tokens"] * CHARACTERS_PER_TOKEN
+        if plan and plan.mode == "max_tokens":
+            limit = min(limit, max(1, len(text) // 2))
+        if len(text) > limit:
+            return Answer([*thoughts, {"type": "text", "text": text[:limit]}], "max_tokens")
+        return Answer([*thoughts, {"type": "text", "text": text}])
+
+    def _calls(self, body: dict[str, Any], plan: Plan | None) -> list[Block]:
+        wanted: list[dict[str, Any]] = []
+        if plan and plan.mode == "tool_call":
+            wanted = plan.options.get("calls") or [plan.options]
+        elif plan and plan.mode == "obey_injection":
+            wanted = [call] if (call := injected_call(body)) else []
+        elif not plan and (forced := _forced_tool(body)):
+            wanted = [{"name": forced}]
+        offered = {tool["name"]: tool for tool in body.get("tools") or []}
+        return [self._call(each, offered) for each in wanted]
+
+    def _call(self, wanted: dict[str, Any], offered: dict[str, Any]) -> Block:
+        name = wanted.get("name") or next(iter(offered))
+        arguments = wanted.get("input")
+        if arguments is None:
+            try:
+                arguments = minimal_value(offered.get(name, {}).get("input_schema") or {"type": "object"})
+            except EndlessSchema as error:
+                raise Refusal(f"tools: the input schema of {name} has no finite value. {error}") from None
+        return {"type": "tool_use", "id": f"toolu_offline_{next(self._numbers):012d}", "name": name, "input": arguments}
+
+
+def fits(plan: Plan, body: dict[str, Any]) -> bool:
+    """Whether a plan changes this request: a tool call needs tools and rounds left, an injection must be there."""
+    if plan.mode == "tool_call":
+        return bool(body.get("tools")) and _tool_rounds(body) < plan.options.get("rounds", 1)
+    if plan.mode == "obey_injection":
+        return injected_call(body) is not None or injected_answer(body) is not None
+    if plan.mode in ("slow_stream", "stream_error"):
+        return bool(body.get("stream"))
+    return True
+
+
+def injected_call(body: dict[str, Any]) -> dict[str, Any] | None:
+    """The tool call that a text of the newest message asks for, as an obedient model reads it."""
+    for text in _untrusted_texts(body):
+        for name, arguments in INJECTED_CALL.findall(text):
+            try:
+                return {"name": name, "input": json.loads(arguments)}
+            except ValueError:
+                continue
+    return None
+
+
+def injected_answer(body: dict[str, Any]) -> str | None:
+    """The words that a text of the newest message tells the model to answer with."""
+    return next((match[1] for text in _untrusted_texts(body) if (match := INJECTED_ANSWER.search(text))), None)
+
+
+def _untrusted_texts(body: dict[str, Any]) -> list[str]:
+    """Every text in the newest message: what the user sent, or what tools returned."""
+    pending, texts = [body["messages"][-1]["content"]], []
+    while pending:
+        part = pending.pop()
+        if isinstance(part, str):
+            texts.append(part)
+        elif isinstance(part, list):
+            pending.extend(part)
+        elif isinstance(part, dict):
+            pending.extend(part[key] for key in ("text", "content") if key in part)
+    return texts
+
+
+def _tool_rounds(body: dict[str, Any]) -> int:
+    """How many turns of this conversation asked for tools already."""
+    return sum(
+        any(isinstance(block, dict) and block.get("type") == "tool_use" for block in message["content"])
+        for message in body["messages"]
+        if message["role"] == "assistant"
+    )
+
+
+def _forced_tool(body: dict[str, Any]) -> str | None:
+    choice = body.get("tool_choice") or {}
+    if choice.get("type") == "tool":
+        return str(choice["name"])
+    return str(body["tools"][0]["name"]) if choice.get("type") == "any" and body.get("tools") else None
+
+
+def _text(body: dict[str, Any], checked: Checked, known: Known | None, plan: Plan | None) -> str:
+    if plan and plan.mode == "answer":
+        said = plan.options.get("output", plan.options.get("text", ""))
+        return said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+    if plan and plan.mode == "obey_injection":
+        return injected_answer(body) or ""
+    if plan and plan.mode == "invalid_json":
+        return '{"offline": "this object is never clos'
+    if known and known.example is not None:
+        return known.example
+    return checked.smallest_output or (known.smallest_output if known else None) or PLAIN_TEXT
+
+
+def _thinking(body: dict[str, Any], model: ClaudeModel) -> list[Block]:
+    """The thinking block that leads an answer of the 5.5 models, unless thinking is off or the effort is low.
+
+    Its text is empty unless the request asks to display a summary, as with the real models.
+    """
+    thinking = body.get("thinking") or {}
+    effort = (body.get("output_config") or {}).get("effort") or model.default_effort
+    if thinking.get("type", "adaptive") != "adaptive" or effort == "low":
+        return []
+    text = THOUGHT if thinking.get("display") == "summarized" else ""
+    return [{"type": "thinking", "thinking": text, "signature": _signature(text, model)}]
+
+
+def _signature(text: str, model: ClaudeModel) -> str:
+    return b64encode(b"offline" + blake2b(f"{model.id}\0{text}".encode(), digest_size=18).digest()).decode()
+
+
+def check_thinking_blocks(body: dict[str, Any], model: ClaudeModel) -> None:
+    """Thinking blocks come back as they were sent, to the model that wrote them.
+
+    Raises:
+        Refusal: one was altered, or written by another model.
+    """
+    for index, message in enumerate(body["messages"]):
+        if message["role"] != "assistant" or isinstance(message["content"], str):
+            continue
+        for place, block in enumerate(message["content"]):
+            if not isinstance(block, dict) or block.get("type") != "thinking":
+                continue
+            if block.get("signature") != _signature(block.get("thinking", ""), model):
+                raise Refusal(f"messages.{index}.content.{place}: Invalid `signature` in `thinking` block")

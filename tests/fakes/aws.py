@@ -1,0 +1,82 @@
+"""Secrets and tables of the emulated AWS (moto), as the data stack of the platform makes them."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from agent_platform.storage.dynamodb import dynamodb
+from agent_platform.storage.secrets import secrets_manager
+
+REGION = "eu-central-1"
+TOKENS_TABLE = "tokens"
+EXECUTIONS_TABLE = "executions"
+OUTBOX_TABLE = "outbox"
+AGENT_METRICS_TABLE = "agent-metrics"
+SIGNING_SECRET = {"active": "k1", "k1": "first-signing-key-of-thirty-two-bytes-or-more"}
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty AWS account in this process."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def tokens_table(aws: None) -> str:
+    """The table of refresh tokens and revocations."""
+    return _table(TOKENS_TABLE, "pk")
+
+
+@pytest.fixture
+def executions_table(aws: None) -> str:
+    """The table of executions with its two indexes, and the two tables that are written together with it."""
+    _table(OUTBOX_TABLE, "subject", "id")
+    _table(AGENT_METRICS_TABLE, "agent_id", "shard")
+    return _table(EXECUTIONS_TABLE, "id", by_owner="owner", by_owner_and_agent="owner_agent")
+
+
+def _table(name: str, partition: str, sort: str | None = None, **indexes: str) -> str:
+    """Make a table; each index sorts by `id` within the attribute it is given."""
+    options: Any = {}
+    if indexes:
+        options["GlobalSecondaryIndexes"] = [
+            {"IndexName": index, "KeySchema": _keys(attribute, "id"), "Projection": {"ProjectionType": "ALL"}}
+            for index, attribute in indexes.items()
+        ]
+    names = {partition, *([sort] if sort else []), *indexes.values(), *(["id"] if indexes else [])}
+    dynamodb().create_table(
+        TableName=name,
+        KeySchema=_keys(partition, sort),
+        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in sorted(names)],
+        BillingMode="PAY_PER_REQUEST",
+        **options,
+    )
+    return name
+
+
+def _keys(partition: str, sort: str | None) -> Any:
+    kinds = [(partition, "HASH"), *([(sort, "RANGE")] if sort else [])]
+    return [{"AttributeName": name, "KeyType": kind} for name, kind in kinds]
+
+
+def store_secret(name: str, value: Any) -> str:
+    """Create a secret, or give it a new value; returns its ARN."""
+    client = secrets_manager()
+    text = value if isinstance(value, str) else json.dumps(value)
+    try:
+        return client.create_secret(Name=name, SecretString=text)["ARN"]
+    except client.exceptions.ResourceExistsException:
+        return client.put_secret_value(SecretId=name, SecretString=text)["ARN"]
+
+
+@pytest.fixture
+def jwt_secret(aws: None) -> str:
+    """ARN of the secret with one signing key, `k1`."""
+    return store_secret("jwt", SIGNING_SECRET)

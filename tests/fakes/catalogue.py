@@ -1,0 +1,56 @@
+"""A small catalogue of agents that are made up, compiled the way the real one is."""
+
+import json
+from pathlib import Path
+
+from agent_platform.agents.compile import write_catalogue
+from agent_platform.agents.definition import AgentDefinition
+
+GROUPS = {
+    "legal": {"name": "Legal", "summary": "Contracts and compliance."},
+    "sales": {"name": "Sales", "summary": "Quotes and customers."},
+    "tax": {"name": "Tax", "summary": "No agent yet."},
+}
+_OBJECT = {"type": "object", "properties": {"text": {"type": "string"}}}
+
+
+def definition(agent_id: str, name: str, summary: str, *, tags: list[str], version: str = "1.0.0") -> AgentDefinition:
+    """A definition with the least that the catalogue reads."""
+    document = {
+        "id": agent_id,
+        "name": name,
+        "version": version,
+        "summary": summary,
+        "use_when": f"You need: {summary}",
+        "not_when": [{"ask": "something else", "instead": "legal/nda-reviewer"}],
+        "tags": tags,
+        "instructions": summary,
+        "input": _OBJECT,
+        "output": _OBJECT,
+        "guardrails": {},
+        "asks": [summary, name, agent_id],
+        "near_misses": [{"ask": "something else", "belongs_to": "legal/nda-reviewer"}] * 2,
+        "example": {"input": {"text": "in"}, "output": {"text": "out"}},
+    }
+    return AgentDefinition.trusted(json.dumps(document))
+
+
+def write_small_catalogue(folder: Path) -> Path:
+    """Seven agents in two of three groups; returns the file."""
+    agents = [
+        definition(
+            "legal/nda-reviewer", "NDA Reviewer", "Reads a confidentiality agreement clause by clause.", tags=_C
+        ),
+        definition("sales/quote-checker", "Quote Checker", "Checks a quote against the price list.", tags=_Q),
+        *(
+            definition(f"sales/renewal-planner-{n}", f"Renewal Planner {n}", f"Plans renewal number {n}.", tags=_Q)
+            for n in range(5)
+        ),
+    ]
+    target = folder / "agents.sqlite"
+    write_catalogue(agents, GROUPS, target)
+    return target
+
+
+_C = ["contracts", "review", "compliance"]
+_Q = ["quotes", "pricing", "review"]

