@@ -1,9 +1,12 @@
 """Take a URL apart without opening it."""
 
+import re
+import socket
 from functools import cache
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import parse_qsl, urlsplit
+from unicodedata import normalize
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import Field
 
@@ -29,17 +32,14 @@ def url_parts(
     Tells what a reader may miss: the registered domain behind misleading labels, user information before an @,
     an internationalised name in Unicode, an IP address as host, an unusual port.
     """
-    refanged = url.strip().replace("[.]", ".").replace("(.)", ".")
-    if refanged.lower().startswith("hxxp"):
-        refanged = "http" + refanged[4:]
     try:
-        parts = urlsplit(refanged if "//" in refanged else f"//{refanged}")
-        host, port = (parts.hostname or "").rstrip("."), parts.port
+        parts = urlsplit(_as_browsers_read_it(url))
+        host, port = _host(parts.hostname or ""), parts.port
     except ValueError as error:
         raise ToolFailed(f"This is not a URL: {error}.") from None
     if not host:
         raise ToolFailed("This URL has no host.")
-    address = _is_address(host)
+    address = _address(host)
     domain = None if address else _public_suffixes().privatesuffix(host)
     return {
         "scheme": parts.scheme or None,
@@ -47,7 +47,8 @@ def url_parts(
         "host_in_unicode": _unicode(host),
         "registered_domain": domain,
         "subdomain": host[: -len(domain) - 1] or None if domain and host != domain else None,
-        "is_ip_address": address,
+        "is_ip_address": address is not None,
+        "ip_address": str(address) if address else None,
         "is_internationalised": any(label.startswith("xn--") for label in host.split(".")) or not host.isascii(),
         "user_information": parts.username,
         "port": port,
@@ -57,12 +58,38 @@ def url_parts(
     }
 
 
-def _is_address(host: str) -> bool:
+def _as_browsers_read_it(url: str) -> str:
+    """Undo defanging, and read slashes as browsers do (WHATWG URL): a backslash is one, and http needs none."""
+    text = re.sub(r"\[(\.|:|://)\]|\((\.)\)", r"\1\2", url.strip())
+    text = re.sub(r"^hxxp(s?):", r"http\1:", text, flags=re.IGNORECASE)
+    if web := re.match(r"(https?:)[/\\]*", text, re.IGNORECASE):
+        rest = text[web.end() :]
+        place = re.split(r"[?#]", rest, maxsplit=1)[0]
+        return f"{web[1]}//{place.replace('\\', '/')}{rest[len(place) :]}"
+    return text if re.match(r"([a-z][a-z0-9+.-]*:)?//", text, re.IGNORECASE) else f"//{text}"
+
+
+def _host(name: str) -> str:
+    """The name that is looked up: percent escapes, full-width letters and other full stops undone."""
+    if ":" in name:
+        return name
+    host = normalize("NFKC", unquote(name)).replace("。", ".").rstrip(".").lower()
+    if re.search(r"[\s#%/:<>?@\\^|]", host):
+        raise ValueError(f"no host has the name {host!r}")
+    return host
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    """The address a host stands for, also in the forms that hide one: `0x7f.1`, `3232235521`."""
     try:
-        ip_address(host)
+        return ip_address(host)
     except ValueError:
-        return False
-    return True
+        pass
+    try:
+        # The C library reads numbers as browsers do; it resolves nothing.
+        return IPv4Address(socket.inet_aton(host)) if re.fullmatch(r"[0-9a-fx.]+", host) else None
+    except OSError:
+        return None
 
 
 def _unicode(host: str) -> str:
