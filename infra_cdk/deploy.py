@@ -24,7 +24,8 @@ def account() -> str:
     except (BotoCoreError, ClientError) as error:
         sys.exit(
             f"✗ AWS cannot be asked who you are: {error}\n"
-            "  Sign in first (`aws sso login`, or set AWS_PROFILE) and name a region (AWS_REGION). Nothing was deployed."
+            "  Sign in first (`aws sso login`, or set AWS_PROFILE) and name a region (AWS_REGION).\n"
+            "  Nothing was deployed."
         )
 
 

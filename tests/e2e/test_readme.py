@@ -1,0 +1,145 @@
+"""Every command of the README is executed; the two that cannot run inside a test run around it, and that is checked."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+
+from tests.e2e.platform_process import ROOT, PlatformProcess
+
+BLOCK = re.compile(r"^( *)```sh\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+ADDRESS = "API=http://127.0.0.1:8080/api/v1"
+
+
+def readme_blocks() -> list[str]:
+    """The shell blocks of the README, in order, without their indentation."""
+    text = (ROOT / "README.md").read_text()
+    return [re.sub(rf"^{indent}", "", block, flags=re.MULTILINE).strip() for indent, block in BLOCK.findall(text)]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Ours, without what this make tells its children, and without any AWS account."""
+    mine = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "AWS_", "PYTEST_"))
+    }
+    return {**mine, "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull, **more}
+
+
+def run(command: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """A command as a reader would paste it."""
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=ROOT,
+        env=environment(**more),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+
+
+def test_this_file_executes_every_command_of_the_readme() -> None:
+    executed = [
+        "make run",  # the platform of these tests: the same module, see PlatformProcess.launch
+        "make test",  # what runs this test
+        ADDRESS,
+        *(block for block in readme_blocks() if block.startswith("curl ")),
+        "make agents-check",
+        "make agent ID=finance-accounting/three-way-match-checker",
+        "make synth STAGE=dev",
+        "make deploy STAGE=dev",
+        "make help",
+    ]
+
+    assert readme_blocks() == executed
+
+
+def test_make_run_and_make_test_are_what_these_tests_and_the_build_execute() -> None:
+    rules = run("make -n run").stdout
+
+    assert "-m infra_cdk.local run" in rules
+    assert (ROOT / ".ci/run").read_text().rstrip().endswith("exec make test </dev/null")
+
+
+def test_the_curl_walk_ends_with_the_recorded_execution_and_its_cost(platform: PlatformProcess) -> None:
+    walk = next(block for block in readme_blocks() if block.startswith("curl "))
+    api = f"API={platform.running['site']}/api/v1"
+    once = walk.replace("kim@example.org", f"kim-{time.time_ns()}@example.org")
+
+    done = run(f"{api}\n{once}")
+
+    assert done.returncode == 0, done.stderr
+    last = json.loads(done.stdout[done.stdout.rindex('{"items"') :])["items"][0]
+    assert last["agent_id"] == "finance-accounting/three-way-match-checker"
+    assert last["status"] == "succeeded"
+    assert last["cost_usd"] > 0
+
+
+def test_agents_check_finds_no_fault() -> None:
+    done = run("make agents-check")
+
+    assert done.returncode == 0, done.stderr
+    assert "no fault" in done.stdout
+
+
+def test_one_agent_alone_answers_the_standard_contract(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    with said.open("wb") as output:
+        process = subprocess.Popen(
+            ["make", "agent", "ID=finance-accounting/three-way-match-checker"],
+            cwd=ROOT,
+            env=environment(PLATFORM_STATE_DIR=str(tmp_path / "state")),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        url = re.compile(r"http://127\.0\.0\.1:\d+/api/v1/agents/finance-accounting/three-way-match-checker")
+        deadline = time.monotonic() + 60
+        while not (found := url.search(said.read_text())):
+            assert process.poll() is None, said.read_text()
+            assert time.monotonic() < deadline, said.read_text()
+            time.sleep(0.1)
+        agent = httpx.Client(
+            base_url=found.group(), transport=httpx.HTTPTransport(retries=20), timeout=30, trust_env=False
+        )
+        with agent:
+            example = agent.get("").json()["example"]["input"]
+            execution = agent.post("/execute", json={"input": example}).json()
+            assert agent.get("/health").json() == {"status": "healthy"}
+            assert 'status="succeeded"} 1.0' in agent.get("/metrics").text
+        assert execution["status"] == "succeeded"
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(30)
+
+
+def test_synth_writes_templates_without_credentials() -> None:
+    done = run("make synth STAGE=dev")
+
+    assert done.returncode == 0, done.stderr
+    template = json.loads((ROOT / "cdk.out/AgentPlatform-dev-Agents.template.json").read_text())
+    assert any(resource["Type"] == "AWS::Lambda::Function" for resource in template["Resources"].values())
+
+
+def test_deploy_without_an_account_says_so_and_changes_nothing() -> None:
+    done = run("make deploy STAGE=dev", AWS_REGION="eu-central-1", AWS_SHARED_CREDENTIALS_FILE=os.devnull)
+
+    assert done.returncode != 0
+    assert "Unable to locate credentials" in done.stderr
+    assert "Nothing was deployed" in done.stderr
+
+
+def test_help_names_every_target_of_the_readme() -> None:
+    listed = run("make help").stdout
+
+    for block in readme_blocks():
+        if block.startswith("make "):
+            assert f"make {block.split()[1]} " in listed
