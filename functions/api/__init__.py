@@ -1,0 +1,1 @@
+"""The control plane: accounts and sessions, the catalogue of agents, and past executions."""

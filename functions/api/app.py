@@ -1,0 +1,16 @@
+"""Put the control plane's routes together."""
+
+from fastapi import FastAPI
+
+from agent_platform.http import API_PREFIX, create_app
+from functions.api.deps import Services
+from functions.api.routes import agents, auth, executions, groups, health, me, openapi
+
+
+def create_api_app(services: Services | None = None) -> FastAPI:
+    """The application; without services it only describes itself (for the OpenAPI document)."""
+    app = create_app("Control plane", "Accounts and sessions, the catalogue of agents, and past executions.", "1")
+    app.state.services = services
+    for resource in (auth, me, groups, agents, executions, health, openapi):
+        app.include_router(resource.router, prefix=API_PREFIX)
+    return app

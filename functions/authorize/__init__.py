@@ -1,0 +1,1 @@
+"""API Gateway's REQUEST authorizer: from an access token to a principal."""

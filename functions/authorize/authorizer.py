@@ -1,0 +1,60 @@
+"""Decide whether a request may pass the gateway, and as whom."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from agent_platform.errors import Unauthenticated
+from agent_platform.identity.access_tokens import AccessTokens, bearer_token
+from agent_platform.identity.principal import Principal
+from agent_platform.identity.revocations import Revocations
+from agent_platform.identity.signing_keys import SigningKeys
+from agent_platform.settings import AuthorizeSettings
+
+Event = Mapping[str, Any]
+
+
+class Authorizer:
+    """Verifies the token of a gateway event and asks whether it was revoked."""
+
+    def __init__(self, settings: AuthorizeSettings) -> None:
+        self._tokens = AccessTokens(settings, SigningKeys(settings.jwt_secret_arn))
+        self._revocations = Revocations(settings.tokens_table, longest_life=settings.refresh_token_seconds)
+
+    def principal(self, event: Event) -> Principal:
+        """Who asks.
+
+        Raises:
+            Unauthenticated: there is no valid token, or it was revoked.
+            StorageUnavailable: the keys or the revocations cannot be read, so nobody may pass.
+        """
+        token = self._tokens.verify(bearer_token(_header(event, "authorization")))
+        self._revocations.check(token)
+        return token.principal
+
+
+def policy(principal: Principal, method_arn: str) -> dict[str, Any]:
+    """The answer to the gateway: every route of this API's stage, or none for an account without any role (403)."""
+    # arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>
+    api, stage, *_ = method_arn.split("/")
+    statement = {
+        "Action": "execute-api:Invoke",
+        "Effect": "Allow" if principal.roles else "Deny",
+        "Resource": f"{api}/{stage}/*",
+    }
+    return {
+        "principalId": principal.user_id,
+        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        "context": principal.to_authorizer_context(),
+    }
+
+
+def _header(event: Event, name: str) -> str | None:
+    """One header, whatever the case of its name (HTTP/2 clients and some gateways send lower case)."""
+    several = event.get("multiValueHeaders") or {}
+    values = [value for key, found in several.items() if key.lower() == name for value in found]
+    if not values:
+        values = [value for key, value in (event.get("headers") or {}).items() if key.lower() == name]
+    if len(values) > 1:
+        # Which one counts would differ from one reader to the next.
+        raise Unauthenticated("Send one Authorization header.")
+    return values[0] if values else None

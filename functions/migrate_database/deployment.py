@@ -1,0 +1,52 @@
+"""What a deployment does to the database, in the order in which it must happen."""
+
+from contextlib import closing
+from functools import partial
+from typing import Any
+
+from agent_platform.agents.catalogue import Catalogue
+from agent_platform.identity.users import Users
+from agent_platform.observability import get_logger
+from agent_platform.settings import MigrateDatabaseSettings
+from agent_platform.storage import migrations
+from agent_platform.storage.agent_registry import RegisteredAgent, synchronise_agents
+from agent_platform.storage.postgres import credentials_from, open_engine
+from functions.migrate_database.requests import DirectRequest, EnsureUser
+
+
+class Deployment:
+    """Migrates the tables, registers the agents of the catalogue, and makes accounts."""
+
+    def __init__(self, settings: MigrateDatabaseSettings) -> None:
+        # Building an index may take longer than any request should: migrations have no statement timeout.
+        self._engine = open_engine(partial(credentials_from, settings.database_secret_arn), statement_timeout="0")
+        self._catalogue_path = settings.catalogue_path
+
+    def run(self, request: DirectRequest) -> dict[str, Any]:
+        """Migrate, then make or update the account if one is asked for."""
+        done = self.migrate()
+        return done | {"user": self._ensure(request.ensure_user)} if request.ensure_user else done
+
+    def migrate(self) -> dict[str, Any]:
+        """Apply missing migrations, then register the agents if a catalogue is deployed with this function.
+
+        Raises:
+            StorageUnavailable: the database does not answer; nothing was changed.
+        """
+        done: dict[str, Any] = {"revision": migrations.upgrade(self._engine)}
+        if self._catalogue_path.is_file():
+            done["agents"] = synchronise_agents(self._engine, self._agents())
+        get_logger().info("migrated", extra=done)
+        return done
+
+    def _agents(self) -> list[RegisteredAgent]:
+        with closing(Catalogue(self._catalogue_path)) as catalogue:
+            return [
+                RegisteredAgent(card.id, card.group, card.name, card.version, card.summary, card.tags)
+                for card in catalogue.cards()
+            ]
+
+    def _ensure(self, wanted: EnsureUser) -> dict[str, Any]:
+        password = wanted.password.get_secret_value()
+        user = Users(self._engine).ensure(wanted.email, password, wanted.name, wanted.roles)
+        return {"id": user.id, "email": user.email, "name": user.name, "roles": list(user.roles)}

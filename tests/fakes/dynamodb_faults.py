@@ -1,0 +1,60 @@
+"""DynamoDB in a bad moment: answers put in front of the emulated one, on the platform's real client."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from moto.core.botocore_stubber import MockRawResponse
+
+from agent_platform.storage.dynamodb import dynamodb
+
+
+@dataclass
+class DynamoDBFaults:
+    """Each answer is given once, in order; then the emulated DynamoDB answers again. `calls` counts all requests."""
+
+    answers: list[tuple[int, dict[str, Any]] | Exception] = field(default_factory=list)
+    calls: int = 0
+
+    def fail(self, error: Exception) -> None:
+        """The next request meets this error of the client."""
+        self.answers.append(error)
+
+    def refuse(self, code: str, status: int = 400) -> None:
+        """The next request is refused with this error code."""
+        self.answers.append(
+            (status, {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "A bad moment."})
+        )
+
+    def cancel(self, *reasons: str) -> None:
+        """The next transaction is cancelled, with one reason for each of its items."""
+        kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException"
+        details = [{"Code": reason} for reason in reasons]
+        self.answers.append((400, {"__type": kind, "message": f"Cancelled: {reasons}", "CancellationReasons": details}))
+
+    def __call__(self, request: Any, **_: Any) -> AWSResponse | None:
+        """Botocore asks this before it sends anything."""
+        self.calls += 1
+        if not self.answers:
+            return None
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        status, body = answer
+        request.url = (
+            "https://intercepted.invalid/"  # botocore asks everybody; the emulated DynamoDB must not act on it
+        )
+        return AWSResponse(request.url, status, {}, MockRawResponse(json.dumps(body)))
+
+
+@pytest.fixture
+def dynamodb_faults(executions_table: str) -> Iterator[DynamoDBFaults]:
+    """A hand on the line between the platform and its tables."""
+    faults = DynamoDBFaults()
+    events = dynamodb().meta.events
+    events.register_first("before-send.dynamodb", faults)
+    yield faults
+    events.unregister("before-send.dynamodb", faults)

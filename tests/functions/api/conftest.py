@@ -1,0 +1,91 @@
+"""The control plane behind a gateway in miniature, on a real Postgres and emulated tables."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_platform.http.gateway import gateway_handler
+from agent_platform.settings import ApiSettings, AuthorizeSettings
+from functions.api.app import create_api_app
+from functions.api.deps import Services
+from functions.authorize import handler as authorize
+from functions.authorize.authorizer import Authorizer
+from tests.fakes.aws import jwt_secret, store_secret, tokens_table
+from tests.fakes.catalogue import write_small_catalogue
+from tests.fakes.gateway import Answer, Gateway, event_loop
+from tests.fakes.postgres import Server, database
+
+__all__ = ["database", "event_loop", "jwt_secret", "tokens_table"]
+
+EMAIL, PASSWORD = "ada@example.com", "four words make one"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with an account, and the tokens of their session."""
+
+    id: str
+    access_token: str
+    refresh_token: str
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The gateway, and what a test needs to look behind it."""
+
+    gateway: Gateway
+    services: Services
+    settings: ApiSettings
+
+    def register(self, email: str = EMAIL, password: str = PASSWORD) -> Answer:
+        """Make an account."""
+        return self.gateway.post("/api/v1/auth/register", {"email": email, "password": password, "name": "Ada"})
+
+    def login(self, email: str = EMAIL, password: str = PASSWORD) -> Answer:
+        """Sign in."""
+        return self.gateway.post("/api/v1/auth/login", {"email": email, "password": password})
+
+    def person(self, email: str = EMAIL) -> Person:
+        """Make an account and keep its tokens."""
+        session = self.register(email).json
+        return Person(session["user"]["id"], session["access_token"], session["refresh_token"])
+
+
+@pytest.fixture(scope="session")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A compiled catalogue of a few agents."""
+    return write_small_catalogue(tmp_path_factory.mktemp("catalogue"))
+
+
+@pytest.fixture
+def settings(
+    jwt_secret: str, tokens_table: str, executions_table: str, catalogue: Path, postgres: Server, database: str
+) -> ApiSettings:
+    """The environment of the function."""
+    return ApiSettings(
+        jwt_secret_arn=jwt_secret,
+        tokens_table=tokens_table,
+        executions_table=executions_table,
+        catalogue_path=catalogue,
+        database_secret_arn=store_secret("database", postgres.secret(database)),
+    )
+
+
+@pytest.fixture
+def platform(settings: ApiSettings, event_loop: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
+    """The platform as a client sees it."""
+    authorizer = Authorizer(
+        AuthorizeSettings(jwt_secret_arn=settings.jwt_secret_arn, tokens_table=settings.tokens_table)
+    )
+    monkeypatch.setattr(authorize, "_authorizer", lambda: authorizer)
+    services = Services(settings)
+    function: Any = gateway_handler(create_api_app(services))
+    yield Platform(Gateway(function, authorize.handler), services, settings)
+    made = vars(services)
+    if "users" in made:
+        services.users._engine.dispose()
+    if "catalogue" in made:
+        services.catalogue.close()

@@ -1,0 +1,295 @@
+"""Executions in DynamoDB: recorded with event and counts or not at all, and seen by their owner alone."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from botocore.exceptions import NoCredentialsError
+
+from agent_platform.agents.base import MAX_OUTPUT_BYTES
+from agent_platform.agents.execution.validate_input import MAX_INPUT_BYTES
+from agent_platform.cursors import encode_cursor
+from agent_platform.errors import ExecutionNotFound, InvalidCursor, StorageUnavailable
+from agent_platform.events.executions import agent_executed
+from agent_platform.ids import new_id
+from agent_platform.storage import executions
+from agent_platform.storage.counters import AgentCounters
+from agent_platform.storage.dynamodb import dynamodb
+from agent_platform.storage.executions import RETENTION_DAYS, TRIES, Execution, ExecutionRepository, Failure
+from agent_platform.storage.outbox import RETENTION_SECONDS, OutboxEvent
+from tests.fakes.aws import AGENT_METRICS_TABLE, EXECUTIONS_TABLE, OUTBOX_TABLE
+from tests.fakes.dynamodb_faults import DynamoDBFaults, dynamodb_faults
+from tests.fakes.executions import an_execution
+
+__all__ = ["dynamodb_faults"]
+
+
+@pytest.fixture
+def repository(executions_table: str) -> ExecutionRepository:
+    return ExecutionRepository(executions_table)
+
+
+COUNTERS = AgentCounters(AGENT_METRICS_TABLE)
+
+
+def items(table: str) -> list[dict[str, Any]]:
+    return dynamodb().scan(TableName=table)["Items"]
+
+
+def record(repository: ExecutionRepository, execution: Execution, event: OutboxEvent | None = None) -> Execution:
+    repository.record(execution, event or agent_executed(execution, OUTBOX_TABLE), COUNTERS)
+    return execution
+
+
+def nothing_is_stored() -> bool:
+    return not any(items(table) for table in (EXECUTIONS_TABLE, OUTBOX_TABLE, AGENT_METRICS_TABLE))
+
+
+class TestRecording:
+    """One transaction of three items."""
+
+    def test_execution_event_and_counts_are_written_together(self, repository: ExecutionRepository):
+        execution = record(repository, an_execution())
+        assert [item["id"]["S"] for item in items(EXECUTIONS_TABLE)] == [execution.id]
+        assert [json.loads(item["event"]["S"])["data"]["id"] for item in items(OUTBOX_TABLE)] == [execution.id]
+        assert COUNTERS.totals(execution.agent_id).requests == {"succeeded": 1, "failed": 0}
+
+    def test_what_was_recorded_is_read_back_exactly(self, repository: ExecutionRepository):
+        for execution in (
+            an_execution(),
+            an_execution(status="failed", output=None, error=Failure(code="model_refused", message="No.")),
+            an_execution(
+                input={"n": 10**30, "f": 0.1, "tiny": 5e-324, "none": None, "deep": [[{"": []}]], "\0": "\0é📦"}
+            ),
+        ):
+            record(repository, execution)
+            assert repository.get(execution.id, owner="user-1") == execution
+
+    @pytest.mark.parametrize("cost", ["0", "0.000123", "1E-10", "0.1", "12345678901234567890.123456789012345678901"])
+    def test_the_cost_keeps_every_digit(self, repository: ExecutionRepository, cost: str):
+        execution = record(repository, an_execution(cost_usd=Decimal(cost)))
+        assert repository.get(execution.id, owner=None).cost_usd == Decimal(cost)
+
+    def test_each_item_expires_in_its_time(self, repository: ExecutionRepository):
+        execution = record(repository, an_execution())
+        finished = int(execution.finished_at.timestamp())
+        assert [item["expires_at"]["N"] for item in items(EXECUTIONS_TABLE)] == [
+            str(finished + RETENTION_DAYS * 86_400)
+        ]
+        assert [item["expires_at"]["N"] for item in items(OUTBOX_TABLE)] == [str(finished + RETENTION_SECONDS)]
+        assert "expires_at" not in items(AGENT_METRICS_TABLE)[0]
+
+    def test_the_largest_input_and_output_fit_into_one_item(self, repository: ExecutionRepository):
+        small, large = MAX_OUTPUT_BYTES - 100, MAX_INPUT_BYTES - 100
+        execution = record(repository, an_execution(input={"text": "x" * large}, output={"text": "é" * (small // 2)}))
+        (item,) = items(EXECUTIONS_TABLE)
+        assert sum(len(name) + len(*map(str.encode, value.values())) for name, value in item.items()) < 400 * 1024
+        assert repository.get(execution.id, owner=None) == execution
+
+    def test_the_same_execution_again_changes_nothing(self, repository: ExecutionRepository):
+        execution = record(repository, an_execution())
+        before = [items(table) for table in (EXECUTIONS_TABLE, OUTBOX_TABLE, AGENT_METRICS_TABLE)]
+        record(repository, execution)
+        record(repository, execution.model_copy(update={"output": {"tariff_class": "S", "reason": "other"}}))
+        assert [items(table) for table in (EXECUTIONS_TABLE, OUTBOX_TABLE, AGENT_METRICS_TABLE)] == before
+
+    def test_an_event_that_is_refused_takes_the_execution_and_the_counts_with_it(self, repository: ExecutionRepository):
+        first = an_execution()
+        event = agent_executed(first, OUTBOX_TABLE)
+        record(repository, first, event)
+        second = an_execution()
+        with pytest.raises(StorageUnavailable, match="TransactionCanceledException"):
+            record(repository, second, event)
+        assert [item["id"]["S"] for item in items(EXECUTIONS_TABLE)] == [first.id]
+        assert COUNTERS.totals(first.agent_id).requests["succeeded"] == 1
+
+    @pytest.mark.parametrize("table", [OUTBOX_TABLE, AGENT_METRICS_TABLE, EXECUTIONS_TABLE])
+    def test_a_table_that_is_gone_leaves_nothing_in_the_others(self, repository: ExecutionRepository, table: str):
+        dynamodb().delete_table(TableName=table)
+        with pytest.raises(StorageUnavailable, match="ResourceNotFoundException"):
+            record(repository, an_execution())
+        for other in {OUTBOX_TABLE, AGENT_METRICS_TABLE, EXECUTIONS_TABLE} - {table}:
+            assert items(other) == []
+
+
+class TestBadMoments:
+    """What DynamoDB answers when it is busy, slow or away."""
+
+    @pytest.fixture(autouse=True)
+    def quick(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """Pauses are noted, not made."""
+        pauses: list[float] = []
+        monkeypatch.setattr(executions.time, "sleep", pauses.append)
+        return pauses
+
+    @pytest.mark.parametrize(
+        "reasons",
+        [
+            ("None", "None", "TransactionConflict"),
+            ("None", "None", "ThrottlingError"),
+            ("ProvisionedThroughputExceeded", "None", "None"),
+            ("TransactionConflict", "None", "ThrottlingError"),
+        ],
+    )
+    def test_what_passes_by_itself_is_tried_again(
+        self,
+        repository: ExecutionRepository,
+        dynamodb_faults: DynamoDBFaults,
+        quick: list[float],
+        reasons: tuple[str, ...],
+    ):
+        for _ in range(TRIES - 1):
+            dynamodb_faults.cancel(*reasons)
+        execution = record(repository, an_execution())
+        assert dynamodb_faults.calls == TRIES
+        assert len(quick) == TRIES - 1
+        assert sum(quick) < 0.5
+        assert repository.get(execution.id, owner=None) == execution
+        assert len(items(OUTBOX_TABLE)) == 1
+
+    def test_a_retry_counts_on_a_shard_drawn_anew(
+        self, repository: ExecutionRepository, dynamodb_faults: DynamoDBFaults, monkeypatch: pytest.MonkeyPatch
+    ):
+        shards = iter([3, 5])
+        monkeypatch.setattr("agent_platform.storage.counters.secrets.randbelow", lambda _: next(shards))
+        dynamodb_faults.cancel("None", "None", "TransactionConflict")
+        record(repository, an_execution())
+        assert [item["shard"]["S"] for item in items(AGENT_METRICS_TABLE)] == ["05"]
+
+    def test_a_conflict_that_stays_ends_as_an_error_and_nothing_is_stored(
+        self, repository: ExecutionRepository, dynamodb_faults: DynamoDBFaults
+    ):
+        for _ in range(TRIES):
+            dynamodb_faults.cancel("None", "None", "TransactionConflict")
+        with pytest.raises(StorageUnavailable, match="Try again shortly"):
+            record(repository, an_execution())
+        assert dynamodb_faults.calls == TRIES
+        assert nothing_is_stored()
+
+    def test_an_answer_that_was_lost_is_no_failure(
+        self, repository: ExecutionRepository, dynamodb_faults: DynamoDBFaults
+    ):
+        dynamodb_faults.cancel("ConditionalCheckFailed", "None", "None")
+        record(repository, an_execution())
+        assert dynamodb_faults.calls == 1
+
+    def test_a_cancellation_for_good_is_not_tried_again(
+        self, repository: ExecutionRepository, dynamodb_faults: DynamoDBFaults
+    ):
+        dynamodb_faults.cancel("None", "ValidationError", "None")
+        with pytest.raises(StorageUnavailable):
+            record(repository, an_execution())
+        assert dynamodb_faults.calls == 1
+
+    def test_throttling_that_passes_is_not_seen_by_anybody(
+        self, repository: ExecutionRepository, dynamodb_faults: DynamoDBFaults, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+        for code in ("ThrottlingException", "ProvisionedThroughputExceededException", "InternalServerError"):
+            dynamodb_faults.refuse(code, 500 if code.startswith("Internal") else 400)
+        execution = record(repository, an_execution())
+        assert repository.get(execution.id, owner=None) == execution
+
+    @pytest.mark.parametrize("doing", ["record", "get", "list"])
+    @pytest.mark.parametrize("fault", ["AccessDeniedException", NoCredentialsError()], ids=str)
+    def test_every_failure_is_storage_unavailable_and_says_what_was_attempted(
+        self, repository: ExecutionRepository, dynamodb_faults: DynamoDBFaults, doing: str, fault: str | Exception
+    ):
+        dynamodb_faults.refuse(fault) if isinstance(fault, str) else dynamodb_faults.fail(fault)
+        action = {
+            "record": lambda: record(repository, an_execution()),
+            "get": lambda: repository.get("x", owner=None),
+            "list": lambda: repository.list_by_owner("user-1"),
+        }[doing]
+        beginning = {"record": "Recording", "get": "Reading", "list": "Listing"}[doing]
+        with pytest.raises(StorageUnavailable, match=f"^{beginning} .* failed: DynamoDB") as raised:
+            action()
+        assert raised.value.__cause__ is not None
+
+
+class TestReading:
+    """One execution, for the one whose it is."""
+
+    def test_the_execution_of_somebody_else_looks_as_if_there_were_none(self, repository: ExecutionRepository):
+        execution = record(repository, an_execution(owner="user-1"))
+        with pytest.raises(ExecutionNotFound) as theirs:
+            repository.get(execution.id, owner="user-2")
+        with pytest.raises(ExecutionNotFound) as absent:
+            repository.get(new_id(), owner="user-2")
+        assert theirs.value.detail.replace(execution.id, "") == absent.value.detail.replace(
+            absent.value.detail.split("`")[1], ""
+        )
+
+    def test_who_may_see_everything_names_no_owner(self, repository: ExecutionRepository):
+        execution = record(repository, an_execution(owner="user-1"))
+        assert repository.get(execution.id, owner=None) == execution
+
+    @pytest.mark.parametrize("owner", ["", "user-1 ", "USER-1", "user"])
+    def test_an_owner_is_matched_exactly(self, repository: ExecutionRepository, owner: str):
+        execution = record(repository, an_execution(owner="user-1"))
+        with pytest.raises(ExecutionNotFound):
+            repository.get(execution.id, owner=owner)
+
+
+class TestListing:
+    """One's executions, page by page."""
+
+    def walked(self, repository: ExecutionRepository, owner: str, limit: int, agent_id: str | None = None) -> list[str]:
+        seen, cursor = [], None
+        while True:
+            page = repository.list_by_owner(owner, agent_id=agent_id, limit=limit, cursor=cursor)
+            seen += [item.id for item in page.items]
+            if page.next_cursor is None:
+                return seen
+            cursor = page.next_cursor
+
+    @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 100])
+    def test_pages_show_each_execution_once_newest_first(self, repository: ExecutionRepository, limit: int):
+        mine = [record(repository, an_execution()).id for _ in range(6)]
+        record(repository, an_execution(owner="user-2"))
+        assert self.walked(repository, "user-1", limit) == sorted(mine, reverse=True)
+
+    def test_a_list_shows_the_summary_alone(self, repository: ExecutionRepository):
+        execution = record(repository, an_execution(cost_usd=Decimal("0.000123")))
+        (shown,) = repository.list_by_owner("user-1").items
+        assert shown.model_dump() == {
+            **execution.model_dump(include=set(type(shown).model_fields)),
+            "cost_usd": Decimal("0.000123"),
+        }
+        assert not {"input", "output"} & set(type(shown).model_fields)
+
+    def test_a_list_may_be_narrowed_to_one_agent(self, repository: ExecutionRepository):
+        ids = {
+            agent: [record(repository, an_execution(agent_id=agent)).id for _ in range(3)] for agent in ("a/b", "a/c")
+        }
+        assert self.walked(repository, "user-1", 2, "a/b") == sorted(ids["a/b"], reverse=True)
+        assert self.walked(repository, "user-1", 2, "a/nobody") == []
+
+    @pytest.mark.parametrize("owner", ["user-2", "user", "", "user-1#a/b"])
+    def test_nobody_sees_what_is_not_theirs(self, repository: ExecutionRepository, owner: str):
+        record(repository, an_execution(agent_id="a/b"))
+        if owner:
+            assert repository.list_by_owner(owner).items == []
+            assert repository.list_by_owner(owner, agent_id="a/b").items == []
+
+    def test_the_cursor_of_another_list_is_refused(self, repository: ExecutionRepository):
+        for _ in range(3):
+            record(repository, an_execution(agent_id="a/b"))
+        cursor = repository.list_by_owner("user-1", limit=1).next_cursor
+        for owner, agent_id in (("user-2", None), ("user-1", "a/b"), ("user-2", "a/b")):
+            with pytest.raises(InvalidCursor):
+                repository.list_by_owner(owner, agent_id=agent_id, limit=1, cursor=cursor)
+
+    def test_a_forged_cursor_shows_nothing_of_others(self, repository: ExecutionRepository):
+        theirs = record(repository, an_execution(owner="user-2"))
+        mine = record(repository, an_execution(owner="user-1"))
+        forged = encode_cursor([theirs.id], owner="user-1", agent_id=None)
+        assert {item.id for item in repository.list_by_owner("user-1", cursor=forged).items} <= {mine.id}
+
+    def test_a_new_execution_does_not_disturb_who_is_turning_pages(self, repository: ExecutionRepository):
+        ids = [record(repository, an_execution()).id for _ in range(4)]
+        first = repository.list_by_owner("user-1", limit=2)
+        record(repository, an_execution())
+        rest = repository.list_by_owner("user-1", limit=2, cursor=first.next_cursor)
+        assert [item.id for item in (*first.items, *rest.items)] == sorted(ids, reverse=True)
