@@ -20,7 +20,7 @@ def account() -> str:
         SystemExit: there are none, or AWS refuses them; the message says what to do.
     """
     try:
-        return boto3.client("sts").get_caller_identity()["Account"]
+        return str(boto3.client("sts").get_caller_identity()["Account"])
     except (BotoCoreError, ClientError) as error:
         sys.exit(
             f"✗ AWS cannot be asked who you are: {error}\n"

@@ -1,0 +1,58 @@
+"""Which `run_agent` functions there are, and what each needs: derived from the definitions alone."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+from agent_platform.agents.definition import AgentDefinition
+
+GRACE_SECONDS = 15
+"""What a function gets beyond its slowest agent's limit: to start, to store the record, to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFunction:
+    """One `run_agent` function: all agents of a group, or one agent that asks for a function of its own.
+
+    Attributes:
+        agents: the agents whose needs decide the function's rights, layers, network and timeout.
+        dedicated_to: the name of the one agent it serves; None for a group's function.
+    """
+
+    group: str
+    agents: tuple[AgentDefinition, ...]
+    dedicated_to: str | None = None
+
+    @property
+    def construct_id(self) -> str:
+        """`finance-accounting` becomes `FinanceAccounting`; a dedicated agent's name follows its group's."""
+        words = self.group if self.dedicated_to is None else f"{self.group}-{self.dedicated_to}"
+        return "".join(word.capitalize() for word in words.split("-"))
+
+    @property
+    def timeout_seconds(self) -> int:
+        """The longest limit among its agents, and some time to start and to answer."""
+        return max(agent.limits.timeout_seconds for agent in self.agents) + GRACE_SECONDS
+
+    @property
+    def speaks_postgres(self) -> bool:
+        """Whether an agent remembers beyond one conversation, which takes the database."""
+        return any(agent.memory == "long_term" for agent in self.agents)
+
+
+def agent_functions(definitions: Iterable[AgentDefinition]) -> list[AgentFunction]:
+    """One function per group, and one more per dedicated agent, in the order of their ids.
+
+    A group's function serves the group's dedicated agents as well: workflows call it, so that batches do not
+    take the warm instances which wait for people.
+    """
+    functions: list[AgentFunction] = []
+    for group, members in groupby(sorted(definitions, key=lambda each: each.id), key=lambda each: each.group):
+        agents = tuple(members)
+        functions.append(AgentFunction(group, agents))
+        functions += [
+            AgentFunction(group, (agent,), dedicated_to=agent.id.partition("/")[2])
+            for agent in agents
+            if agent.dedicated
+        ]
+    return functions

@@ -1,0 +1,102 @@
+"""The CDK app: `python -m infra_cdk.app`, as cdk.json calls it. `-c stage=<name>` chooses the stage."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from aws_cdk import App, Stack, Tags
+
+from agent_platform.agents.catalogue import Catalogue
+from agent_platform.agents.definition import AgentDefinition
+from agent_platform.errors import ConfigurationError
+from infra_cdk.agent_functions import agent_functions
+from infra_cdk.checkout import Checkout
+from infra_cdk.nag import check_everything
+from infra_cdk.repository import CATALOGUE
+from infra_cdk.stacks.agents import AgentsStack
+from infra_cdk.stacks.api import ApiStack
+from infra_cdk.stacks.data import DataStack
+from infra_cdk.stacks.events import EventsStack
+from infra_cdk.stacks.observability import ObservabilityStack
+from infra_cdk.stacks.web import WebStack
+from infra_cdk.stacks.workflows import WorkflowsStack
+from infra_cdk.stages import Stage, stage_named
+
+APPLICATION = "ai-agents-platform"
+
+
+def compose(app: App, stage: Stage, definitions: Sequence[AgentDefinition]) -> list[Stack]:
+    """Add every stack of `stage` to `app`, for these agents."""
+    checkout = Checkout.from_context(app.node) if stage.runs_on == "checkout" else None
+    options = {"termination_protection": stage.protected}
+
+    def stack_id(component: str) -> str:
+        return f"{stage.prefix}-{component}"
+
+    data = DataStack(app, stack_id("Data"), stage=stage, checkout=checkout, **options)
+    agents = AgentsStack(
+        app,
+        stack_id("Agents"),
+        stage=stage,
+        checkout=checkout,
+        data=data,
+        agents=agent_functions(definitions),
+        **options,
+    )
+    api = ApiStack(app, stack_id("Api"), stage=stage, checkout=checkout, data=data, agents=agents.functions, **options)
+    events = EventsStack(app, stack_id("Events"), stage=stage, checkout=checkout, data=data, **options)
+    workflows = WorkflowsStack(app, stack_id("Workflows"), stage=stage, agents=agents.functions, **options)
+    stacks: list[Stack] = [data, agents, api, events, workflows]
+    if stage.web:
+        stacks.append(WebStack(app, stack_id("Web"), stage=stage, api=api.gateway.api, **options))
+    stacks.append(
+        ObservabilityStack(
+            app,
+            stack_id("Observability"),
+            stage=stage,
+            api=api,
+            events=events,
+            workflows=workflows,
+            agents=agents.functions,
+            **options,
+        )
+    )
+    _tag(app, stage, stacks)
+    return stacks
+
+
+def _tag(app: App, stage: Stage, stacks: Sequence[Stack]) -> None:
+    Tags.of(app).add("application", APPLICATION)
+    Tags.of(app).add("stage", stage.name)
+    for stack in stacks:
+        Tags.of(stack).add("component", stack.stack_name.rpartition("-")[2].lower())
+
+
+def deployed_agents(catalogue: Path) -> list[AgentDefinition]:
+    """The agents of the compiled catalogue: rights are derived from the very file that the functions read.
+
+    Raises:
+        ConfigurationError: it has not been compiled.
+    """
+    compiled = Catalogue(catalogue)
+    try:
+        return [compiled.get(agent_id) for agent_id in compiled.ids()]
+    finally:
+        compiled.close()
+
+
+def main() -> None:
+    """Synthesize the stage that the context names; those that go to AWS are held to cdk-nag's rules."""
+    app = App()
+    try:
+        stage = stage_named(app.node.try_get_context("stage"))
+        compose(app, stage, deployed_agents(CATALOGUE))
+    except (ValueError, ConfigurationError) as error:
+        sys.exit(f"✗ {error}")
+    if stage.runs_on == "lambda":  # the tests hold the other stages to the same rules; a laptop need not wait for them
+        check_everything(app)
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

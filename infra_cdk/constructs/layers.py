@@ -1,0 +1,70 @@
+"""The Lambda layers: the platform package, one per locked requirements file, the compiled catalogue."""
+
+from functools import cached_property
+from typing import Literal
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra_cdk.constructs.bundling import OneFile, Requirements, SourceTrees, bundling_by
+from infra_cdk.repository import CATALOGUE, PLATFORM, REQUIREMENTS, ROOT
+
+LayerName = Literal["platform", "base", "claude", "postgres", "catalogue"]
+
+ARCHITECTURE = lambda_.Architecture.ARM_64
+RUNTIME = lambda_.Runtime.PYTHON_3_13
+
+
+class PlatformLayers(Construct):
+    """The layers of one stack; each is made when a function first asks for it.
+
+    Every stack publishes its own copies, at no cost: a layer version that another stack imports could not be replaced.
+    """
+
+    def named(self, name: LayerName) -> lambda_.ILayerVersion:
+        """The layer of this name."""
+        layer: lambda_.ILayerVersion = getattr(self, f"_{name}")
+        return layer
+
+    @cached_property
+    def _platform(self) -> lambda_.LayerVersion:
+        return self._layer("Platform", SourceTrees({"python": PLATFORM}, runs_at="/opt"), "The agent_platform package")
+
+    @cached_property
+    def _base(self) -> lambda_.LayerVersion:
+        return self._layer("Base", Requirements(REQUIREMENTS / "base.txt"), "Third-party packages of every function")
+
+    @cached_property
+    def _claude(self) -> lambda_.LayerVersion:
+        return self._on_base("Claude", "claude.txt", "The Claude SDK")
+
+    @cached_property
+    def _postgres(self) -> lambda_.LayerVersion:
+        return self._on_base("Postgres", "postgres.txt", "Postgres driver, SQLAlchemy, Alembic and password hashing")
+
+    @cached_property
+    def _catalogue(self) -> lambda_.LayerVersion:
+        built = OneFile(CATALOGUE, "catalogue/agents.sqlite", remedy="run `make catalogue`")
+        return self._layer("Catalogue", built, "The compiled agent definitions")
+
+    def _on_base(self, construct_id: str, lock: str, description: str) -> lambda_.LayerVersion:
+        return self._layer(
+            construct_id, Requirements(REQUIREMENTS / lock, below=(REQUIREMENTS / "base.txt",)), description
+        )
+
+    def _layer(
+        self, construct_id: str, builder: Requirements | SourceTrees | OneFile, description: str
+    ) -> lambda_.LayerVersion:
+        code = lambda_.Code.from_asset(
+            str(ROOT / "layers"), asset_hash=builder.asset_hash, bundling=bundling_by(builder)
+        )
+        return lambda_.LayerVersion(
+            self,
+            construct_id,
+            code=code,
+            description=description,
+            compatible_runtimes=[RUNTIME],
+            compatible_architectures=[ARCHITECTURE],
+            removal_policy=RemovalPolicy.DESTROY,
+        )

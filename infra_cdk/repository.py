@@ -1,0 +1,13 @@
+"""Where things lie in the repository."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+AGENT_DEFS = ROOT / "agent_defs"
+CATALOGUE = ROOT / "build" / "catalogue" / "agents.sqlite"
+FUNCTIONS = ROOT / "functions"
+PLATFORM = ROOT / "layers" / "platform" / "python"
+MIGRATIONS = PLATFORM / "agent_platform" / "storage" / "migrations"
+REQUIREMENTS = ROOT / "layers" / "requirements"
+STATE_MACHINES = ROOT / "statemachines"
+WEB_BUILD = ROOT / "web" / "dist"

@@ -1,0 +1,1 @@
+"""One module per CloudFormation stack; stacks compose, `infra_cdk.constructs` builds."""

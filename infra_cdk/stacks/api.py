@@ -1,0 +1,150 @@
+"""The REST API and the functions behind it that are no agents: authorizer, control plane, migration."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra_cdk.agent_functions import AgentFunction
+from infra_cdk.checkout import Checkout
+from infra_cdk.constructs.layers import PlatformLayers
+from infra_cdk.constructs.migration import LIMIT, Migration
+from infra_cdk.constructs.platform_function import PlatformFunction, Surroundings
+from infra_cdk.constructs.rest_api import RestApi
+from infra_cdk.constructs.web_acl import WebAcl
+from infra_cdk.nag import acknowledge
+from infra_cdk.stacks.data import DataStack
+from infra_cdk.stages import Stage
+
+GATEWAY_SECONDS = 29
+"""API Gateway waits no longer for an answer."""
+
+
+class ApiStack(Stack):
+    """Gateway, authorizer, control plane, database migration."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        stack_id: str,
+        *,
+        stage: Stage,
+        checkout: Checkout | None,
+        data: DataStack,
+        agents: Sequence[tuple[AgentFunction, PlatformFunction]],
+        **options: Any,
+    ) -> None:
+        super().__init__(scope, stack_id, **options)
+        self._stage = stage
+        self._data = data
+        self._around = Surroundings(stage, PlatformLayers(self, "Layers"), checkout)
+        self.authorize = self._authorize()
+        self.control_plane = self._control_plane()
+        self._migrate()
+
+        self.gateway = RestApi(self, "Gateway", stage=stage, authorizer=self.authorize.entry)
+        self.gateway.route_public(self.control_plane.entry)
+        self.gateway.route_to_control_plane(self.control_plane.entry)
+        for agent, function in agents:
+            self._route(agent, function.entry)
+        self._guard()
+        CfnOutput(self, "RestApiId", value=self.gateway.api.rest_api_id)
+        CfnOutput(self, "ApiStageName", value=self.gateway.api.deployment_stage.stage_name)
+        CfnOutput(self, "ApiUrl", value=self.gateway.api.url_for_path("/api/v1"))
+
+    def _authorize(self) -> PlatformFunction:
+        data = self._data
+        function = PlatformFunction(
+            self,
+            "Authorize",
+            around=self._around,
+            folder="authorize",
+            description="the check of every token",
+            layers=["platform", "base"],
+            timeout=Duration.seconds(5),
+            environment={
+                "JWT_SECRET_ARN": data.jwt_secret.secret_arn,
+                "TOKENS_TABLE": data.tables.tokens.table_name,
+            },
+        )
+        function.allow(["dynamodb:BatchGetItem"], [data.tables.tokens.table_arn])
+        function.allow(["secretsmanager:GetSecretValue"], [data.jwt_secret.secret_arn])
+        return function
+
+    def _control_plane(self) -> PlatformFunction:
+        data = self._data
+        executions, tokens = data.tables.executions, data.tables.tokens
+        function = PlatformFunction(
+            self,
+            "Api",
+            around=self._around,
+            folder="api",
+            description="the control plane: accounts, catalogue, executions",
+            layers=["platform", "base", "postgres", "catalogue"],
+            timeout=Duration.seconds(GATEWAY_SECONDS),
+            network=data.network,
+            environment={
+                "JWT_SECRET_ARN": data.jwt_secret.secret_arn,
+                "DATABASE_SECRET_ARN": data.database_secret.secret_arn,
+                "EXECUTIONS_TABLE": executions.table_name,
+                "TOKENS_TABLE": tokens.table_name,
+            },
+        )
+        indexes = [f"{executions.table_arn}/index/{name}" for name in ("by_owner", "by_owner_and_agent")]
+        function.allow(["dynamodb:GetItem"], [executions.table_arn])
+        function.allow(["dynamodb:Query"], indexes)
+        function.allow(
+            ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+            [tokens.table_arn],
+        )
+        function.allow(["secretsmanager:GetSecretValue"], [data.jwt_secret.secret_arn, data.database_secret.secret_arn])
+        return function
+
+    def _migrate(self) -> None:
+        data = self._data
+        function = PlatformFunction(
+            self,
+            "MigrateDatabase",
+            around=self._around,
+            folder="migrate_database",
+            description="the database's schema, and its first accounts",
+            layers=["platform", "base", "postgres", "catalogue"],
+            timeout=LIMIT,
+            network=data.network,
+            environment={"DATABASE_SECRET_ARN": data.database_secret.secret_arn},
+            # It runs once a deployment; a snapshot would be billed until the next.
+            snap_start=False,
+        )
+        function.allow(["secretsmanager:GetSecretValue"], [data.database_secret.secret_arn])
+        migration = Migration(self, "Migration", stage=self._stage, function=function)
+        # New code meets the new schema: the alias moves only once the migration is through.
+        self.control_plane.entry.node.add_dependency(migration.resource)
+        CfnOutput(self, "MigrateDatabaseFunctionName", value=function.function.function_name)
+
+    def _route(self, agent: AgentFunction, function: lambda_.IFunction) -> None:
+        # Imported by ARN so that the permission to call it belongs to this stack, which knows the API.
+        imported = lambda_.Function.from_function_attributes(
+            self, f"Of{agent.construct_id}", function_arn=function.function_arn, same_environment=True
+        )
+        if agent.dedicated_to is None:
+            self.gateway.route_to_agents(agent.group, imported)
+        else:
+            self.gateway.route_to_agents(f"{agent.group}/{agent.dedicated_to}", imported, whole_path=True)
+
+    def _guard(self) -> None:
+        api = self.gateway.api
+        if self._stage.waf:
+            WebAcl(self, "WebAcl", api.deployment_stage)
+        else:
+            acknowledge(
+                api.deployment_stage,
+                "AwsSolutions-APIG3",
+                "A web ACL bills by the month; this stage has the gateway's throttle.",
+            )
+        acknowledge(
+            api,
+            "AwsSolutions-APIG2",
+            "Bodies of sign-in are validated here, all others by the functions, which name each field.",
+        )

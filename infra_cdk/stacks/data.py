@@ -1,0 +1,84 @@
+"""State: tables, secrets, the network and the relational database. The only stack that customer data lives in."""
+
+import json
+from typing import Any
+
+from aws_cdk import CfnOutput, SecretValue, Stack
+from aws_cdk import aws_secretsmanager as secrets
+from constructs import Construct
+
+from infra_cdk.checkout import Checkout
+from infra_cdk.constructs.database import Database
+from infra_cdk.constructs.network import Network
+from infra_cdk.constructs.tables import Tables
+from infra_cdk.nag import acknowledge
+from infra_cdk.stages import Stage
+
+SIGNING_KEY_CHARACTERS = 64
+"""Letters and digits: about 380 bits, where HS256 asks for 256 (RFC 7518, section 3.2)."""
+
+
+class DataStack(Stack):
+    """Tables, secrets, network, database."""
+
+    def __init__(
+        self, scope: Construct, stack_id: str, *, stage: Stage, checkout: Checkout | None, **options: Any
+    ) -> None:
+        super().__init__(scope, stack_id, **options)
+        self.tables = Tables(self, "Tables", stage)
+        self.jwt_secret = self._signing_key(stage)
+        self.claude_secret = self._claude_key(stage)
+        self.network: Network | None = None
+        if stage.aurora:
+            self.network = Network(self, "Network", stage)
+            database = Database(self, "Database", stage=stage, capacity=stage.aurora, network=self.network)
+            self.database_secret: secrets.ISecret = database.secret
+        else:
+            self.database_secret = self._given_database(stage, checkout)
+        CfnOutput(self, "ClaudeSecretArn", value=self.claude_secret.secret_arn)
+
+    def _signing_key(self, stage: Stage) -> secrets.Secret:
+        secret = secrets.Secret(
+            self,
+            "JwtSecret",
+            description="Keys that sign access tokens: the active key id, and a key per id that still verifies",
+            generate_secret_string=secrets.SecretStringGenerator(
+                secret_string_template=json.dumps({"active": "k1"}),
+                generate_string_key="k1",
+                password_length=SIGNING_KEY_CHARACTERS,
+                exclude_punctuation=True,
+            ),
+            removal_policy=stage.removal_policy,
+        )
+        acknowledge(
+            secret,
+            "AwsSolutions-SMG4",
+            "Rotated by hand in two steps, so that no valid token is refused (docs/operations.md).",
+        )
+        return secret
+
+    def _claude_key(self, stage: Stage) -> secrets.Secret:
+        secret = secrets.Secret(
+            self,
+            "ClaudeSecret",
+            description="The Claude API key; empty until an operator sets it (docs/operations.md)",
+            secret_object_value={"api_key": SecretValue.unsafe_plain_text("")},
+            removal_policy=stage.removal_policy,
+        )
+        acknowledge(secret, "AwsSolutions-SMG4", "The key is issued by Anthropic's console; AWS cannot rotate it.")
+        return secret
+
+    def _given_database(self, stage: Stage, checkout: Checkout | None) -> secrets.Secret:
+        if checkout is None:
+            raise ValueError(f"Stage {stage.name} has no Aurora cluster and no checkout that brings a database.")
+        secret = secrets.Secret(
+            self,
+            "DatabaseSecret",
+            description="The Postgres server that the command line named",
+            secret_string_value=SecretValue.unsafe_plain_text(json.dumps(checkout.database)),
+            removal_policy=stage.removal_policy,
+        )
+        acknowledge(
+            secret, "AwsSolutions-SMG4", "The database belongs to whoever started it, and so does its password."
+        )
+        return secret

@@ -1,0 +1,107 @@
+"""Facts on their way out: outbox stream, relay, event bus."""
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra_cdk.checkout import Checkout
+from infra_cdk.constructs.layers import PlatformLayers
+from infra_cdk.constructs.platform_function import PlatformFunction, Surroundings
+from infra_cdk.nag import acknowledge
+from infra_cdk.stacks.data import DataStack
+from infra_cdk.stages import Stage
+
+ATTEMPTS = 10
+"""How often a batch that fails is tried again before its records are given up and the dead-letter queue is told."""
+
+OLDEST_RECORD = Duration.hours(12)
+"""A record older than this is given up as well (a stream keeps them for 24 h); the outbox item outlives both."""
+
+
+class EventsStack(Stack):
+    """Bus, relay and dead-letter queue."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        stack_id: str,
+        *,
+        stage: Stage,
+        checkout: Checkout | None,
+        data: DataStack,
+        **options: Any,
+    ) -> None:
+        super().__init__(scope, stack_id, **options)
+        self.bus = events.EventBus(self, "Bus", description="What happened on the AI-Agents Platform")
+        if stage.archive_days:
+            self.bus.archive(
+                "Archive",
+                description="Every event, for a replay",
+                event_pattern=events.EventPattern(account=[self.account]),
+                retention=Duration.days(stage.archive_days),
+            )
+        self.dead_letters = self._dead_letters(stage)
+        around = Surroundings(stage, PlatformLayers(self, "Layers"), checkout)
+        self.relay = self._relay(around, data)
+        CfnOutput(self, "EventBusName", value=self.bus.event_bus_name)
+        CfnOutput(self, "RelayDeadLettersUrl", value=self.dead_letters.queue_url)
+
+    def _dead_letters(self, stage: Stage) -> sqs.Queue:
+        queue = sqs.Queue(
+            self,
+            "RelayDeadLetters",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+            removal_policy=stage.removal_policy,
+        )
+        why = "This is the dead-letter queue; an alarm watches its depth."
+        acknowledge(queue, "AwsSolutions-SQS3", why)
+        acknowledge(queue, "Serverless-SQSRedrivePolicy", why)
+        return queue
+
+    def _relay(self, around: Surroundings, data: DataStack) -> PlatformFunction:
+        function = PlatformFunction(
+            self,
+            "RelayEvents",
+            around=around,
+            folder="relay_events",
+            description="the outbox on its way to the event bus",
+            layers=["platform", "base"],
+            timeout=Duration.seconds(60),
+            memory_mb=512,
+            environment={"EVENT_BUS_NAME": self.bus.event_bus_name},
+        )
+        outbox = data.tables.outbox
+        stream = outbox.table_stream_arn
+        if stream is None:
+            raise TypeError("The outbox table has no stream, so nothing could relay its events.")
+        function.allow(["events:PutEvents"], [self.bus.event_bus_arn])
+        function.allow(["sqs:SendMessage"], [self.dead_letters.queue_arn])
+        function.allow(
+            ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
+            [stream],
+        )
+        function.allow_unscoped(["dynamodb:ListStreams"], "Listing streams takes no resource.")
+        function.entry.add_event_source(
+            sources.DynamoEventSource(
+                outbox,
+                starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+                batch_size=100,
+                # More than one would keep the order of each item only, and a subject's events are many items.
+                parallelization_factor=1,
+                bisect_batch_on_error=True,
+                report_batch_item_failures=True,
+                retry_attempts=ATTEMPTS,
+                max_record_age=OLDEST_RECORD,
+                on_failure=sources.SqsDlq(self.dead_letters),
+                # What DynamoDB deletes by its time to live is no event.
+                filters=[lambda_.FilterCriteria.filter({"eventName": lambda_.FilterRule.is_equal("INSERT")})],
+            )
+        )
+        return function

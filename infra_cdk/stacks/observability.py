@@ -1,0 +1,199 @@
+"""What an operator sees and is told: one dashboard, and alarms that reach a topic."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from infra_cdk.agent_functions import AgentFunction
+from infra_cdk.constructs.platform_function import PlatformFunction
+from infra_cdk.stacks.agents import group_function_name
+from infra_cdk.stacks.api import GATEWAY_SECONDS, ApiStack
+from infra_cdk.stacks.events import EventsStack
+from infra_cdk.stacks.workflows import WorkflowsStack
+from infra_cdk.stages import Stage
+
+PERIOD = Duration.minutes(5)
+SLOW_MILLISECONDS = (GATEWAY_SECONDS - 4) * 1000
+"""A p99 past this is about to become the gateway's 504s."""
+
+RELAY_LAG_MILLISECONDS = 60_000
+ERROR_PERCENT = 5
+
+
+class ObservabilityStack(Stack):
+    """Topic, alarms, dashboard."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        stack_id: str,
+        *,
+        stage: Stage,
+        api: ApiStack,
+        events: EventsStack,
+        workflows: WorkflowsStack,
+        agents: Sequence[tuple[AgentFunction, PlatformFunction]],
+        **options: Any,
+    ) -> None:
+        super().__init__(scope, stack_id, **options)
+        self._stage = stage
+        self.topic = self._alarm_topic()
+        address = self.node.try_get_context("alarm_email")
+        if address:
+            self.topic.add_subscription(subscriptions.EmailSubscription(address))
+        self._gateway = api.gateway.api
+        self._alarms: list[cloudwatch.IAlarm] = [
+            *self._gateway_alarms(api),
+            *self._relay_alarms(events),
+            self._alarm(
+                "WorkflowsFail",
+                workflows.run_agent.metric_failed(period=PERIOD, statistic="Sum"),
+                1,
+                "a workflow run failed",
+            ),
+        ]
+        if stage.group_alarms:
+            for agent, function in agents:
+                self._add_agent_alarms(agent, function)
+        if stage.combined_alarms:
+            self._combine()
+        self._dashboard(api, events, workflows)
+        CfnOutput(self, "AlarmTopicArn", value=self.topic.topic_arn)
+
+    def _alarm_topic(self) -> sns.Topic:
+        topic = sns.Topic(self, "Alarms", display_name=f"{self._stage.prefix} alarms", enforce_ssl=True)
+        # A policy of one's own takes the place of the default, which had let CloudWatch in.
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            )
+        )
+        return topic
+
+    def _gateway_alarms(self, api: ApiStack) -> list[cloudwatch.Alarm]:
+        p99 = self._gateway.metric_latency(period=PERIOD, statistic="p99")
+        return [
+            self._alarm(
+                "ServerErrors",
+                self._gateway.metric_server_error(period=PERIOD, statistic="Sum"),
+                5,
+                "the API answers 5xx",
+            ),
+            self._alarm("Slow", p99, SLOW_MILLISECONDS, "answers come close to the gateway's time limit"),
+            self._alarm("AuthorizerErrors", _errors(api.authorize), 1, "tokens cannot be checked, so all are refused"),
+            self._alarm("ApiErrors", _errors(api.control_plane), 1, "the control plane raises errors"),
+            # Without a dimension the metric covers every function of the account and region.
+            self._alarm(
+                "Throttles",
+                cloudwatch.Metric(namespace="AWS/Lambda", metric_name="Throttles", period=PERIOD, statistic="Sum"),
+                1,
+                "Lambda refuses calls: the account's concurrency is used up",
+            ),
+        ]
+
+    def _relay_alarms(self, events: EventsStack) -> list[cloudwatch.Alarm]:
+        waiting = events.dead_letters.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum")
+        lag = events.relay.function.metric("IteratorAge", period=PERIOD, statistic="Maximum")
+        return [
+            self._alarm("DeadLetters", waiting, 1, "events could not be published and wait in the dead-letter queue"),
+            self._alarm("RelayLag", lag, RELAY_LAG_MILLISECONDS, "events reach the bus late"),
+        ]
+
+    def _add_agent_alarms(self, agent: AgentFunction, function: PlatformFunction) -> None:
+        name, slow = agent.construct_id, agent.timeout_seconds * 1000 * 0.9
+        lambda_ = function.function
+        duration = lambda_.metric_duration(period=PERIOD, statistic="p99")
+        self._alarm(f"{name}Errors", _errors(function), 5, f"{name} raises errors")
+        self._alarm(f"{name}Throttles", lambda_.metric_throttles(period=PERIOD), 1, f"calls of {name} are refused")
+        self._alarm(f"{name}Slow", duration, slow, f"{name} comes close to its time limit")
+
+    def _alarm(self, construct_id: str, metric: cloudwatch.IMetric, threshold: float, meaning: str) -> cloudwatch.Alarm:
+        alarm = cloudwatch.Alarm(
+            self,
+            construct_id,
+            metric=metric,
+            threshold=threshold,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=f"{self._stage.prefix}: {meaning}. See docs/operations.md.",
+        )
+        alarm.add_alarm_action(actions.SnsAction(self.topic))
+        return alarm
+
+    def _combine(self) -> None:
+        share = cloudwatch.MathExpression(
+            expression="IF(calls > 20, 100 * faults / calls, 0)",
+            label="Share of requests answered with 5xx",
+            period=PERIOD,
+            using_metrics={
+                "faults": self._gateway.metric_server_error(period=PERIOD, statistic="Sum"),
+                "calls": self._gateway.metric_count(period=PERIOD, statistic="Sum"),
+            },
+        )
+        self._alarms.append(
+            self._alarm("ErrorShare", share, ERROR_PERCENT, f"{ERROR_PERCENT}% of the requests or more end in a 5xx")
+        )
+        # Of the platform's alarms only: a rule holds at most 100 alarms and 10,240 characters.
+        any_of_them = (cloudwatch.AlarmRule.from_alarm(each, cloudwatch.AlarmState.ALARM) for each in self._alarms)
+        unhealthy = cloudwatch.CompositeAlarm(
+            self,
+            "Unhealthy",
+            alarm_description=f"{self._stage.prefix}: an alarm of the platform is on. See docs/operations.md.",
+            alarm_rule=cloudwatch.AlarmRule.any_of(*any_of_them),
+        )
+        self._alarms.append(unhealthy)
+
+    def _dashboard(self, api: ApiStack, events: EventsStack, workflows: WorkflowsStack) -> None:
+        board = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=self._stage.prefix)
+        board.add_widgets(
+            _graph("Requests", self._gateway.metric_count(period=PERIOD)),
+            _graph("Refused and failed", self._gateway.metric_client_error(), self._gateway.metric_server_error()),
+            _graph(
+                "Latency of the API",
+                *(self._gateway.metric_latency(period=PERIOD, statistic=each) for each in ("p50", "p99")),
+            ),
+        )
+        board.add_widgets(
+            *(
+                cloudwatch.GraphWidget(
+                    title=f"Agents: {metric.lower()} by group", left=[self._by_group(metric, statistic)]
+                )
+                for metric, statistic in (("Invocations", "Sum"), ("Errors", "Sum"), ("Duration", "p99"))
+            )
+        )
+        board.add_widgets(
+            _graph("Workflow runs", workflows.run_agent.metric_started(), workflows.run_agent.metric_failed()),
+            _graph("Relay lag", events.relay.function.metric("IteratorAge", statistic="Maximum")),
+            _graph("Dead letters", events.dead_letters.metric_approximate_number_of_messages_visible()),
+        )
+        board.add_widgets(
+            _graph("Control plane", api.control_plane.function.metric_duration(statistic="p99")),
+            _graph("Authorizer", api.authorize.function.metric_duration(statistic="p99")),
+            cloudwatch.AlarmStatusWidget(title="Alarms", alarms=self._alarms),
+        )
+
+    def _by_group(self, metric: str, statistic: str) -> cloudwatch.MathExpression:
+        names = group_function_name(self._stage, "")
+        search = f'{{AWS/Lambda,FunctionName}} MetricName="{metric}" FunctionName="{names}"'
+        return cloudwatch.MathExpression(
+            expression=f"SEARCH('{search}', '{statistic}', {PERIOD.to_seconds()})", label="", using_metrics={}
+        )
+
+
+def _errors(function: PlatformFunction) -> cloudwatch.Metric:
+    return function.function.metric_errors(period=PERIOD, statistic="Sum")
+
+
+def _graph(title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(title=title, left=list(metrics))

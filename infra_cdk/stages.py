@@ -1,0 +1,158 @@
+"""How the stages differ: one frozen value per stage, every difference a named switch.
+
+Nothing else in `infra_cdk` asks for a stage by its name.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from aws_cdk import RemovalPolicy
+from aws_cdk.aws_logs import RetentionDays
+
+StageName = Literal["local", "dev", "prod"]
+
+
+@dataclass(frozen=True, slots=True)
+class Aurora:
+    """Capacity of the Aurora Serverless v2 cluster in ACU (1 ACU is about 2 GiB of memory and its share of CPU)."""
+
+    min_acu: float
+    max_acu: float
+    readers: int
+    backup_days: int
+
+    @property
+    def pauses(self) -> bool:
+        """Whether the cluster stops after ten idle minutes and then costs nothing but its storage."""
+        return self.min_acu == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """What the gateway lets through, over all callers: requests per second, and the burst above it."""
+
+    requests_per_second: int
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Every switch of one stage.
+
+    Attributes:
+        runs_on: `lambda` is the managed arm64 Python runtime with layers and an alias per function; `checkout` is the
+            emulator, whose functions import the platform package from the working copy.
+        aurora: None takes the database that the context names.
+        nat_gateways: IPv4 internet access of the functions in the VPC; without one they reach AWS over IPv6.
+        web: CloudFront and the bucket of the web site.
+        waf: a web ACL before the REST API.
+        snap_start: start functions from a snapshot. AWS bills a Python snapshot for every second it is kept.
+        provisioned_concurrency: warm instances of each `dedicated` agent; 0 for none.
+        group_alarms: alarms per agent group, beside those of the platform.
+        combined_alarms: metric-math and composite alarms.
+        archive_days: how long the event bus keeps events for a replay; 0 for no archive.
+        recoverable: point-in-time recovery of the tables.
+        protected: keep data when a stack goes, and refuse to delete a stack or a table.
+    """
+
+    name: StageName
+    runs_on: Literal["lambda", "checkout"]
+    aurora: Aurora | None
+    nat_gateways: int
+    web: bool
+    waf: bool
+    snap_start: bool
+    provisioned_concurrency: int
+    group_alarms: bool
+    combined_alarms: bool
+    archive_days: int
+    recoverable: bool
+    protected: bool
+    log_retention: RetentionDays
+    log_level: Literal["DEBUG", "INFO", "WARNING"]
+    memory_mb: int
+    throttle: Throttle
+
+    @property
+    def removal_policy(self) -> RemovalPolicy:
+        """What becomes of customer data when its stack is deleted."""
+        return RemovalPolicy.RETAIN if self.protected else RemovalPolicy.DESTROY
+
+    @property
+    def prefix(self) -> str:
+        """The first part of every stack id and of the few physical names that are a convention."""
+        return f"AgentPlatform-{self.name}"
+
+
+LOCAL = Stage(
+    name="local",
+    runs_on="checkout",
+    aurora=None,
+    nat_gateways=0,
+    web=False,
+    waf=False,
+    snap_start=False,
+    provisioned_concurrency=0,
+    group_alarms=False,
+    combined_alarms=False,
+    archive_days=0,
+    recoverable=False,
+    protected=False,
+    log_retention=RetentionDays.ONE_DAY,
+    log_level="INFO",
+    memory_mb=1024,
+    throttle=Throttle(requests_per_second=500, burst=1000),
+)
+
+DEV = Stage(
+    name="dev",
+    runs_on="lambda",
+    aurora=Aurora(min_acu=0, max_acu=2, readers=0, backup_days=1),
+    nat_gateways=0,
+    web=True,
+    waf=False,
+    snap_start=False,
+    provisioned_concurrency=0,
+    group_alarms=False,
+    combined_alarms=False,
+    archive_days=7,
+    recoverable=True,
+    protected=False,
+    log_retention=RetentionDays.TWO_WEEKS,
+    log_level="INFO",
+    memory_mb=1024,
+    throttle=Throttle(requests_per_second=50, burst=100),
+)
+
+PROD = Stage(
+    name="prod",
+    runs_on="lambda",
+    aurora=Aurora(min_acu=0.5, max_acu=16, readers=1, backup_days=14),
+    nat_gateways=2,
+    web=True,
+    waf=True,
+    snap_start=True,
+    provisioned_concurrency=2,
+    group_alarms=True,
+    combined_alarms=True,
+    archive_days=90,
+    recoverable=True,
+    protected=True,
+    log_retention=RetentionDays.THREE_MONTHS,
+    log_level="INFO",
+    memory_mb=1024,
+    throttle=Throttle(requests_per_second=500, burst=1000),
+)
+
+STAGES: dict[str, Stage] = {stage.name: stage for stage in (LOCAL, DEV, PROD)}
+
+
+def stage_named(name: object) -> Stage:
+    """The stage of this name.
+
+    Raises:
+        ValueError: there is no such stage, or none was named.
+    """
+    if isinstance(name, str) and name in STAGES:
+        return STAGES[name]
+    raise ValueError(f"Name a stage with `-c stage=<name>`: one of {', '.join(STAGES)}, not {name!r}.")

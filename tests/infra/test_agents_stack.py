@@ -1,0 +1,97 @@
+"""Functions of the groups, and what they may do."""
+
+import pytest
+
+from infra_cdk.agent_functions import GRACE_SECONDS, agent_functions
+from infra_cdk.repository import AGENT_DEFS
+from tests.infra.templates import Grant, Synthesized, text
+
+pytestmark = pytest.mark.xdist_group("infra")
+
+
+def grants(stage: Synthesized, function: str) -> dict[str, set[str]]:
+    """Actions by what they act on, as the last word of the imported name tells, log and trace rights left out."""
+    found: dict[str, set[str]] = {}
+    for grant in stage.grants(function, "Agents"):
+        if grant.action.partition(":")[0] not in {"logs", "xray", "ec2"}:
+            found.setdefault(target(grant), set()).add(grant.action)
+    return found
+
+
+def target(grant: Grant) -> str:
+    for name in ("Executions", "Outbox", "AgentMetrics", "Tokens", "ClaudeSecret", "JwtSecret", "Database"):
+        if name in grant.resource:
+            return name
+    return grant.resource
+
+
+def test_each_group_has_one_function_that_serves_it(stage: Synthesized) -> None:
+    groups = sorted(path.name for path in AGENT_DEFS.iterdir() if path.is_dir())
+    functions = stage.resources("AWS::Lambda::Function", "Agents")
+
+    assert sorted(each.properties["Environment"]["Variables"]["AGENT_GROUP"] for each in functions) == groups
+    assert {each.properties["FunctionName"] for each in functions} == {
+        f"AgentPlatform-{stage.stage.name}-run_agent-{group}" for group in groups
+    }
+
+
+def test_a_groups_function_writes_its_records_and_reads_its_key_and_nothing_else(stage: Synthesized) -> None:
+    assert grants(stage, "Legal") == {
+        "Executions": {"dynamodb:PutItem"},
+        "Outbox": {"dynamodb:PutItem"},
+        "AgentMetrics": {"dynamodb:Query", "dynamodb:UpdateItem"},
+        "ClaudeSecret": {"secretsmanager:GetSecretValue"},
+    }
+
+
+def test_an_agent_that_remembers_brings_the_database_to_its_group_alone(special: Synthesized) -> None:
+    remembering, other = (
+        special.function("BankingLending", "Agents"),
+        special.function("ConstructionRealEstate", "Agents"),
+    )
+
+    assert grants(special, "BankingLending")["Database"] == {"secretsmanager:GetSecretValue"}
+    assert "DATABASE_SECRET_ARN" in remembering.properties["Environment"]["Variables"]
+    assert "VpcConfig" in remembering.properties
+    assert any("Postgres" in text(layer) for layer in remembering.properties["Layers"])
+    assert "Database" not in grants(special, "ConstructionRealEstate")
+    assert "VpcConfig" not in other.properties
+
+
+def test_a_dedicated_agent_has_a_warm_function_beside_its_groups(special: Synthesized) -> None:
+    groups_own = special.function("CloudOperations", "Agents")
+    dedicated = special.function("CloudOperationsPodCrashDiagnoser", "Agents")
+    aliases = {
+        text(each.properties["FunctionName"]): each.properties
+        for each in special.resources("AWS::Lambda::Alias", "Agents")
+    }
+
+    assert aliases[f"<{dedicated.logical_id}>"]["ProvisionedConcurrencyConfig"] == {
+        "ProvisionedConcurrentExecutions": 2
+    }
+    assert "ProvisionedConcurrencyConfig" not in aliases[f"<{groups_own.logical_id}>"]
+    # Lambda allows a function either of the two.
+    assert "SnapStart" not in dedicated.properties
+    assert "SnapStart" in groups_own.properties
+
+
+def test_a_function_lives_as_long_as_its_slowest_agent_may_take(special: Synthesized) -> None:
+    assert special.function("ConstructionRealEstate", "Agents").properties["Timeout"] == 600 + GRACE_SECONDS
+    assert special.function("CloudOperationsPodCrashDiagnoser", "Agents").properties["Timeout"] == 40 + GRACE_SECONDS
+
+
+def test_names_stay_inside_of_lambdas_64_characters(prod: Synthesized) -> None:
+    names = [each.properties["FunctionName"] for each in prod.resources("AWS::Lambda::Function", "Agents")]
+
+    assert max(len(name) for name in names) <= 64
+
+
+def test_the_api_does_not_hold_on_to_a_group_that_goes(stage: Synthesized) -> None:
+    """An export in use cannot be given up: with one, no group could ever be removed."""
+    outputs = stage.templates["Agents"]["Outputs"].values()
+
+    assert [output for output in outputs if "Export" in output] == []
+
+
+def test_no_agents_make_no_functions() -> None:
+    assert agent_functions([]) == []

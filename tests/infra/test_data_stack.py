@@ -1,0 +1,133 @@
+"""Tables, secrets, network and database."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.infra.templates import Resource, Synthesized, text
+
+pytestmark = pytest.mark.xdist_group("infra")
+
+
+def table(stage: Synthesized, name: str) -> Resource:
+    return stage.one("AWS::DynamoDB::Table", "Data", f"Tables{name}")
+
+
+def keys(schema: list[dict[str, Any]]) -> list[str]:
+    return [each["AttributeName"] for each in schema]
+
+
+def test_each_table_has_the_keys_that_its_readers_use(stage: Synthesized) -> None:
+    found = {
+        name: keys(table(stage, name).properties["KeySchema"])
+        for name in ("Executions", "Outbox", "AgentMetrics", "Tokens")
+    }
+
+    assert found == {
+        "Executions": ["id"],
+        "Outbox": ["subject", "id"],
+        "AgentMetrics": ["agent_id", "shard"],
+        "Tokens": ["pk"],
+    }
+
+
+def test_lists_of_executions_have_indexes_that_carry_summaries_only(stage: Synthesized) -> None:
+    indexes = table(stage, "Executions").properties["GlobalSecondaryIndexes"]
+
+    assert {each["IndexName"]: keys(each["KeySchema"]) for each in indexes} == {
+        "by_owner": ["owner", "id"],
+        "by_owner_and_agent": ["owner_agent", "id"],
+    }
+    assert all(each["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["summary"]} for each in indexes)
+
+
+def test_tables_bill_by_request_and_forget_what_has_expired(stage: Synthesized) -> None:
+    for each in stage.resources("AWS::DynamoDB::Table"):
+        assert each.properties["BillingMode"] == "PAY_PER_REQUEST"
+        assert each.properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
+def test_only_the_outbox_has_a_stream(stage: Synthesized) -> None:
+    streams = {
+        each.logical_id: each.properties["StreamSpecification"]
+        for each in stage.resources("AWS::DynamoDB::Table")
+        if "StreamSpecification" in each.properties
+    }
+
+    assert list(streams.values()) == [{"StreamViewType": "NEW_IMAGE"}]
+    assert next(iter(streams)).startswith("TablesOutbox")
+
+
+def test_tables_in_the_cloud_can_be_restored_to_any_second(cloud_stage: Synthesized) -> None:
+    for each in cloud_stage.resources("AWS::DynamoDB::Table"):
+        assert each.properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+
+
+def test_the_signing_key_is_made_by_aws_under_the_name_that_is_active(stage: Synthesized) -> None:
+    made = stage.one("AWS::SecretsManager::Secret", "Data", "JwtSecret").properties["GenerateSecretString"]
+
+    assert json.loads(made["SecretStringTemplate"]) == {"active": made["GenerateStringKey"]}
+    # HS256 asks for 32 bytes (RFC 7518); letters and digits carry six bits each.
+    assert made["PasswordLength"] * 5.9 >= 256
+    assert made["ExcludePunctuation"] is True
+
+
+def test_a_laptop_uses_the_database_that_the_command_line_names(local: Synthesized) -> None:
+    secret = local.one("AWS::SecretsManager::Secret", "Data", "DatabaseSecret")
+
+    assert json.loads(secret.properties["SecretString"])["dbname"] == "platform"
+    assert local.resources("AWS::RDS::DBCluster") == []
+
+
+def test_the_default_stage_has_a_database_that_pauses(dev: Synthesized) -> None:
+    scaling = dev.one("AWS::RDS::DBCluster").properties["ServerlessV2ScalingConfiguration"]
+
+    assert scaling["MinCapacity"] == 0
+    assert scaling["SecondsUntilAutoPause"] == 600
+    assert len(dev.resources("AWS::RDS::DBInstance")) == 1
+
+
+def test_production_has_a_database_that_never_pauses_with_a_second_instance(prod: Synthesized) -> None:
+    assert prod.one("AWS::RDS::DBCluster").properties["ServerlessV2ScalingConfiguration"]["MinCapacity"] > 0
+    assert len(prod.resources("AWS::RDS::DBInstance")) == 2
+
+
+def test_the_database_is_postgres_17_encrypted_and_takes_tls_only(cloud_stage: Synthesized) -> None:
+    cluster = cloud_stage.one("AWS::RDS::DBCluster")
+    parameters = cloud_stage.one("AWS::RDS::DBClusterParameterGroup").properties
+
+    assert cluster.properties["EngineVersion"].startswith("17.")
+    assert cluster.properties["StorageEncrypted"] is True
+    assert parameters["Parameters"]["rds.force_ssl"] == "1"
+
+
+def test_the_database_lets_in_its_clients_and_nobody_else(dev: Synthesized) -> None:
+    (rule,) = dev.resources("AWS::EC2::SecurityGroupIngress")
+    clients = dev.one("AWS::EC2::SecurityGroup", "Data", "NetworkDatabaseClients")
+
+    assert text(rule.properties["SourceSecurityGroupId"]) == f"<{clients.logical_id}.GroupId>"
+    assert rule.properties["FromPort"] == rule.properties["ToPort"] == dev.one("AWS::RDS::DBCluster").properties["Port"]
+
+
+def test_production_rotates_the_database_password(prod: Synthesized, dev: Synthesized) -> None:
+    assert prod.one("AWS::SecretsManager::RotationSchedule").properties["RotationRules"]
+    assert dev.resources("AWS::SecretsManager::RotationSchedule") == []
+
+
+def test_the_network_of_the_default_stage_leaves_over_ipv6_and_free_endpoints(dev: Synthesized) -> None:
+    routes = [each.properties for each in dev.resources("AWS::EC2::Route")]
+    endpoints = [each.properties for each in dev.resources("AWS::EC2::VPCEndpoint")]
+
+    assert all(
+        set(route) == {"DestinationIpv6CidrBlock", "EgressOnlyInternetGatewayId", "RouteTableId"} for route in routes
+    )
+    assert {endpoint["VpcEndpointType"] for endpoint in endpoints} == {"Gateway"}
+    assert {text(endpoint["ServiceName"]).rpartition(".")[2] for endpoint in endpoints} == {"dynamodb", "s3"}
+    assert dev.resources("AWS::EC2::NatGateway") == []
+
+
+def test_subnets_have_both_families_and_give_nobody_a_public_address(cloud_stage: Synthesized) -> None:
+    for subnet in cloud_stage.resources("AWS::EC2::Subnet"):
+        assert subnet.properties["Ipv6CidrBlock"]
+        assert subnet.properties["MapPublicIpOnLaunch"] is False

@@ -1,0 +1,112 @@
+"""What every function of the platform has, in the cloud and in a checkout."""
+
+import pytest
+
+from tests.infra.templates import Resource, Synthesized, text
+
+pytestmark = pytest.mark.xdist_group("infra")
+
+
+def platform_functions(stage: Synthesized) -> list[Resource]:
+    """The platform's own functions; CDK brings some to run a deployment."""
+    functions = stage.resources("AWS::Lambda::Function")
+    return [each for each in functions if each.properties["Handler"].startswith("functions.")]
+
+
+def test_the_cloud_runs_the_managed_arm64_runtime_with_tracing(cloud_stage: Synthesized) -> None:
+    functions = platform_functions(cloud_stage)
+
+    assert len(functions) == 34
+    for function in functions:
+        assert function.properties["Runtime"] == "python3.13"
+        assert function.properties["Architectures"] == ["arm64"]
+        assert function.properties["TracingConfig"] == {"Mode": "Active"}
+        assert function.properties["LoggingConfig"]["LogFormat"] == "JSON"
+
+
+def test_a_handler_is_named_after_its_folder(stage: Synthesized) -> None:
+    handlers = {function.properties["Handler"] for function in platform_functions(stage)}
+
+    assert handlers == {
+        f"functions.{folder}.handler.handler"
+        for folder in ("api", "authorize", "migrate_database", "relay_events", "run_agent")
+    }
+
+
+def test_a_function_gets_only_the_layers_whose_packages_it_imports(dev: Synthesized) -> None:
+    layers = {
+        name: {text(layer).strip("<>").removeprefix("Layers").rstrip("0123456789ABCDEF") for layer in found}
+        for name, component in [
+            ("Authorize", "Api"),
+            ("Api", "Api"),
+            ("MigrateDatabase", "Api"),
+            ("RelayEvents", "Events"),
+            ("Legal", "Agents"),
+        ]
+        if (found := dev.function(name, component).properties["Layers"])
+    }
+
+    assert layers == {
+        "Authorize": {"Platform", "Base"},
+        "Api": {"Platform", "Base", "Postgres", "Catalogue"},
+        "MigrateDatabase": {"Platform", "Base", "Postgres", "Catalogue"},
+        "RelayEvents": {"Platform", "Base"},
+        "Legal": {"Platform", "Base", "Claude", "Catalogue"},
+    }
+
+
+def test_a_checkout_runs_on_its_own_interpreter_without_layers(local: Synthesized) -> None:
+    for function in platform_functions(local):
+        variables = function.properties["Environment"]["Variables"]
+        assert function.properties["Runtime"] == "provided.al2023"
+        assert "Layers" not in function.properties
+        assert variables["PLATFORM_PYTHON"] == "/usr/bin/python3.13"
+        assert variables["PLATFORM_PYTHONPATH"].endswith("layers/platform/python")
+        assert variables["CATALOGUE_PATH"].endswith("build/catalogue/agents.sqlite")
+
+
+def test_the_model_server_of_a_laptop_reaches_agents_only_there(local: Synthesized, dev: Synthesized) -> None:
+    def variables(stage: Synthesized) -> dict[str, str]:
+        found: dict[str, str] = stage.function("Legal").properties["Environment"]["Variables"]
+        return found
+
+    assert variables(local)["CLAUDE_BASE_URL"] == "http://127.0.0.1:8100"
+    assert "CLAUDE_BASE_URL" not in variables(dev)
+
+
+def test_only_what_speaks_postgres_sits_in_the_vpc(cloud_stage: Synthesized) -> None:
+    inside = {each.logical_id for each in platform_functions(cloud_stage) if "VpcConfig" in each.properties}
+
+    assert {name.partition("Function")[0] for name in inside} == {"Api", "MigrateDatabase"}
+
+
+def test_a_function_in_the_vpc_reaches_aws_over_ipv6(dev: Synthesized) -> None:
+    function = dev.function("Api", "Api")
+
+    assert function.properties["VpcConfig"]["Ipv6AllowedForDualStack"] is True
+    assert function.properties["Environment"]["Variables"]["AWS_USE_DUALSTACK_ENDPOINT"] == "true"
+
+
+def test_production_starts_functions_from_snapshots_but_the_one_that_runs_once_a_deployment(prod: Synthesized) -> None:
+    without = [each.logical_id for each in platform_functions(prod) if "SnapStart" not in each.properties]
+
+    assert [name.partition("Function")[0] for name in without] == ["MigrateDatabase"]
+
+
+def test_the_default_stage_pays_for_no_snapshots(dev: Synthesized) -> None:
+    assert [each.logical_id for each in platform_functions(dev) if "SnapStart" in each.properties] == []
+
+
+def test_callers_in_the_cloud_use_the_alias_and_never_the_newest_code(cloud_stage: Synthesized) -> None:
+    aliases = cloud_stage.resources("AWS::Lambda::Alias")
+
+    assert len(aliases) == len(platform_functions(cloud_stage))
+    assert {alias.properties["Name"] for alias in aliases} == {"live"}
+
+
+def test_a_function_is_not_made_before_its_rights(stage: Synthesized) -> None:
+    for function in platform_functions(stage):
+        role = text(function.properties["Role"]).strip("<>").partition(".")[0]
+        assert any(
+            name.startswith(role.rstrip("0123456789ABCDEF")) and "Policy" in name for name in function.body["DependsOn"]
+        )

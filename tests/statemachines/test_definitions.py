@@ -1,0 +1,104 @@
+"""Every state machine definition that the platform ships, read as it stands."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_platform import errors
+
+FOLDER = Path(__file__).parents[2] / "statemachines"
+FILES = sorted(FOLDER.glob("*.json"))
+RESERVED = ("Lambda.", "Sandbox.", "States.")
+
+
+def states(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every state of a machine by name, those inside of Map and Parallel included."""
+    for name, state in machine["States"].items():
+        yield name, state
+        for inner in (
+            *state.get("Branches", []),
+            *(state[key] for key in ("ItemProcessor", "Iterator") if key in state),
+        ):
+            yield from states(inner)
+
+
+def tasks(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    return [(name, state) for name, state in states(json.loads(path.read_text())) if state["Type"] == "Task"]
+
+
+@pytest.fixture(params=FILES, ids=lambda path: path.name)
+def path(request: pytest.FixtureRequest) -> Path:
+    return Path(request.param)
+
+
+def test_there_are_state_machines_to_check() -> None:
+    assert FILES
+
+
+def test_a_file_is_named_verb_noun(path: Path) -> None:
+    assert path.name.endswith(".asl.json")
+    assert "_" in path.name
+
+
+def test_definitions_are_written_in_jsonpath(path: Path) -> None:
+    machine = json.loads(path.read_text())
+
+    assert machine.get("QueryLanguage", "JSONPath") == "JSONPath"
+    assert all(state.get("QueryLanguage", "JSONPath") == "JSONPath" for _, state in states(machine))
+
+
+def test_the_machine_and_every_task_end_in_a_stated_time(path: Path) -> None:
+    assert json.loads(path.read_text())["TimeoutSeconds"] > 0
+    assert all("TimeoutSeconds" in task or "TimeoutSecondsPath" in task for _, task in tasks(path))
+
+
+def test_every_task_retries_a_stated_number_of_times_with_jitter(path: Path) -> None:
+    for name, task in tasks(path):
+        assert task["Retry"], name
+        for rule in task["Retry"]:
+            assert rule["MaxAttempts"] <= 10, name
+            assert rule["JitterStrategy"] == "FULL", name
+            assert rule["ErrorEquals"] != ["States.ALL"], f"{name} retries errors that no retry can mend"
+
+
+def test_every_task_catches_whatever_is_left(path: Path) -> None:
+    for name, task in tasks(path):
+        assert task["Catch"][-1]["ErrorEquals"] == ["States.ALL"], name
+
+
+def test_errors_are_those_of_the_platform_or_of_step_functions(path: Path) -> None:
+    named = {
+        error
+        for _, task in tasks(path)
+        for rule in (*task["Retry"], *task["Catch"])
+        for error in rule["ErrorEquals"]
+        if not error.startswith(RESERVED)
+    }
+
+    assert named
+    assert [error for error in named if not hasattr(errors, error)] == []
+
+
+def test_every_state_can_be_reached(path: Path) -> None:
+    machine = json.loads(path.read_text())
+    reached, waiting = set[str](), [machine["StartAt"]]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            state = machine["States"][name]
+            rules = (*state.get("Choices", []), *state.get("Catch", []))
+            waiting += [each["Next"] for each in (state, *rules) if "Next" in each]
+            waiting += [state["Default"]] if "Default" in state else []
+
+    assert reached == set(machine["States"])
+
+
+def test_states_are_named_in_words(path: Path) -> None:
+    for name, _ in states(json.loads(path.read_text())):
+        assert name[0].isupper(), name
+        assert " " in name, name
+        assert len(name) <= 80, name

@@ -1,0 +1,146 @@
+"""`run_agent.asl.json` executed by moto's interpreter; the group's functions are plain handlers."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from moto.awslambda_simple.models import LambdaSimpleBackend
+
+from agent_platform.errors import InvalidInput, ModelOverloaded, PlatformError
+
+DEFINITION = Path(__file__).parents[2] / "statemachines" / "run_agent.asl.json"
+REGION = "us-east-1"
+REQUEST = {
+    "agent_id": "finance-accounting/three-way-match-checker",
+    "input": {"invoice": "INV-1"},
+    "principal": {"user_id": "u1", "email": "ada@example.org", "roles": ["user"]},
+}
+
+Handler = Callable[[dict[str, Any]], Any]
+
+
+class Functions:
+    """The deployed functions by name, and what they were asked."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[str, Handler] = {}
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    def invoke(self, name: str, body: str, response_headers: dict[str, str]) -> bytes:
+        event = json.loads(body)
+        self.asked.append((name, event))
+        try:
+            return json.dumps(self.handlers[name](event)).encode()
+        except PlatformError as error:
+            response_headers["x-amz-function-error"] = "Unhandled"
+            return json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)}).encode()
+
+
+@pytest.fixture
+def functions(monkeypatch: pytest.MonkeyPatch) -> Iterator[Functions]:
+    deployed = Functions()
+
+    def invoke(
+        _: LambdaSimpleBackend, name: str, qualifier: str | None, body: Any, headers: Any, response_headers: Any
+    ) -> bytes:
+        return deployed.invoke(f"{name}:{qualifier}" if qualifier else name, body, response_headers)
+
+    monkeypatch.setattr(LambdaSimpleBackend, "invoke", invoke)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    with mock_aws(config={"lambda": {"use_docker": False}, "stepfunctions": {"execute_state_machine": True}}):
+        yield deployed
+
+
+def run(request: dict[str, Any]) -> dict[str, Any]:
+    """Start one execution and wait for its end."""
+    text = DEFINITION.read_text().replace("${AgentFunctionName}", "platform-run_agent-{}:live")
+    text = text.replace("${AgentGroups}", "finance-accounting,legal").replace(
+        '"IntervalSeconds": 5', '"IntervalSeconds": 1'
+    )
+    client = boto3.client("stepfunctions")
+    machine = client.create_state_machine(
+        name="run_agent", definition=text, roleArn="arn:aws:iam::123456789012:role/states"
+    )["stateMachineArn"]
+    execution = client.start_execution(stateMachineArn=machine, name="run-1", input=json.dumps(request))["executionArn"]
+    for _ in range(200):
+        answer: dict[str, Any] = client.describe_execution(executionArn=execution)
+        if answer["status"] != "RUNNING":
+            return answer
+        time.sleep(0.05)
+    raise AssertionError("the execution did not end")
+
+
+def test_the_agents_group_names_the_function_and_the_output_is_the_execution(functions: Functions) -> None:
+    functions.handlers["platform-run_agent-finance-accounting:live"] = lambda event: {"id": "e1", "echo": event}
+
+    answer = run(REQUEST)
+
+    assert answer["status"] == "SUCCEEDED"
+    assert json.loads(answer["output"]) == {"id": "e1", "echo": REQUEST}
+
+
+def test_an_overloaded_model_is_asked_again(functions: Functions) -> None:
+    tries = iter([ModelOverloaded("later"), None])
+
+    def overloaded_once(_: dict[str, Any]) -> Any:
+        if error := next(tries):
+            raise error
+        return {"id": "e1"}
+
+    functions.handlers["platform-run_agent-finance-accounting:live"] = overloaded_once
+
+    answer = run(REQUEST)
+
+    assert answer["status"] == "SUCCEEDED"
+    assert len(functions.asked) == 2
+
+
+def test_an_invalid_input_fails_at_once_under_its_own_name(functions: Functions) -> None:
+    def refuse(_: dict[str, Any]) -> Any:
+        raise InvalidInput("invoice must be an object")
+
+    functions.handlers["platform-run_agent-finance-accounting:live"] = refuse
+
+    answer = run(REQUEST)
+
+    assert (answer["status"], answer["error"]) == ("FAILED", "InvalidInput")
+    assert "invoice must be an object" in answer["cause"]
+    assert len(functions.asked) == 1
+
+
+def test_an_error_that_no_rule_names_is_reported_with_its_cause(functions: Functions) -> None:
+    def fail(_: dict[str, Any]) -> Any:
+        raise PlatformError("the disk is on fire")
+
+    functions.handlers["platform-run_agent-finance-accounting:live"] = fail
+
+    answer = run(REQUEST)
+
+    assert (answer["status"], answer["error"]) == ("FAILED", "PlatformError")
+    assert "the disk is on fire" in answer["cause"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        ({**REQUEST, "agent_id": "unheard-of/agent"}, "AgentNotFound"),
+        ({**REQUEST, "agent_id": "no-group"}, "InvalidInput"),
+        ({"agent_id": REQUEST["agent_id"], "input": {}}, "InvalidInput"),
+        ({"input": {}, "principal": {}}, "InvalidInput"),
+    ],
+    ids=["unknown group", "id without a group", "no principal", "no agent id"],
+)
+def test_what_cannot_be_routed_is_refused_without_calling_a_function(
+    functions: Functions, request_: dict[str, Any], error: str
+) -> None:
+    answer = run(request_)
+
+    assert (answer["status"], answer["error"]) == ("FAILED", error)
+    assert functions.asked == []
