@@ -1,0 +1,96 @@
+# Everything a developer does. Targets install what they need first; what is up to date is skipped.
+# Long logic lives in infra_cdk/local.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+# Without compiled files every cold import takes three times as long.
+unexport PYTHONDONTWRITEBYTECODE PYTHONHOME VIRTUAL_ENV
+export PYTHONPATH := $(CURDIR)/layers/platform/python
+export UV := $(CURDIR)/.tools/bin/uv
+
+PYTHON := .venv/bin/python
+BOOTSTRAP := sh infra_cdk/local/bootstrap.sh
+STAGE ?= dev
+CATALOGUE := build/catalogue/agents.sqlite
+SITE := web/dist/index.html
+# Folders count as well: a file that is gone changes its folder.
+DEFINITIONS := $(shell find agent_defs ! -name '*.md' 2>/dev/null)
+COMPILER := $(wildcard layers/platform/python/agent_platform/agents/*.py)
+WEB := $(shell find web -mindepth 1 -name node_modules -prune -o -name dist -prune -o -name '.*' -prune -o -print 2>/dev/null)
+
+.PHONY: help setup run dev reset test check deploy synth bench agent agents-check catalogue web openapi lock clean
+
+help: ## list the targets (this text)
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+setup: .venv/.synced .venv-emulator/.synced infra_cdk/node_modules/.synced web/node_modules/.synced ## install everything (below this folder)
+
+run: setup catalogue web ## bring the whole platform up on this machine (PORT=8080 fixes the port)
+	@$(PYTHON) -m infra_cdk.local run
+
+dev: setup catalogue ## as run, and renew the site, the functions and the agents when their sources change
+	@$(PYTHON) -m infra_cdk.local dev
+
+reset: .venv/.synced ## forget the accounts, executions and everything else that runs have kept
+	@$(PYTHON) -m infra_cdk.local reset
+
+test: check catalogue web ## every check and every test, the whole platform included
+	npm --prefix web run test
+	$(PYTHON) -m pytest -n 2 --dist loadgroup
+
+check: setup ## lint, formatting, types and layering
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports
+	npm --prefix web run lint
+	npm --prefix web run typecheck
+
+deploy: setup catalogue web ## deploy a stage (STAGE=dev) to the AWS account you are signed in to
+	$(PYTHON) -m infra_cdk.deploy $(STAGE)
+
+synth: setup catalogue web ## write the CloudFormation templates of a stage (STAGE=dev) to cdk.out
+	infra_cdk/node_modules/.bin/cdk synth --quiet -c stage=$(STAGE)
+
+bench: setup catalogue ## measure, print tables, write JSON
+	$(PYTHON) -m pytest tests/benchmarks -m benchmark -p no:xdist -s
+
+agent: setup catalogue ## run one agent alone: make agent ID=group/name
+	@$(PYTHON) -m infra_cdk.local agent $(ID)
+
+agents-check: .venv/.synced ## check every agent definition
+	$(PYTHON) -m agent_platform.agents.check
+
+catalogue: $(CATALOGUE) ## compile the agent definitions into one file
+
+web: $(SITE) ## build the web site
+
+openapi: setup ## export the OpenAPI document and the types the site derives from it
+	$(PYTHON) -m functions.openapi
+	npm --prefix web run generate
+
+lock: .tools/.synced ## lock every dependency anew, with hashes
+	sh infra_cdk/local/lock.sh
+
+clean: ## delete what was built and installed (not what runs have kept: that is reset)
+	rm -rf build cdk.out web/dist .venv .venv-emulator .tools infra_cdk/node_modules web/node_modules
+	rm -rf .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.tools/.synced: layers/requirements/tools.txt
+	@$(BOOTSTRAP) tools
+
+.venv/.synced: layers/requirements/dev.txt | .tools/.synced
+	@$(BOOTSTRAP) python
+
+.venv-emulator/.synced: layers/requirements/emulator.txt | .tools/.synced
+	@$(BOOTSTRAP) emulator
+
+%/node_modules/.synced: %/package-lock.json
+	@$(BOOTSTRAP) npm $*
+
+$(CATALOGUE): $(DEFINITIONS) $(COMPILER) | .venv/.synced
+	@$(PYTHON) -m agent_platform.agents.compile
+
+$(SITE): $(WEB) web/node_modules/.synced
+	@$(BOOTSTRAP) step "Building the web site" npm --prefix web run build

@@ -1,0 +1,1 @@
+"""The platform on a laptop: what `make run` starts around the same CDK app that operations deploy to AWS."""

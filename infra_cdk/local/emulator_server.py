@@ -1,0 +1,123 @@
+"""MiniStack with what a laptop needs added. Runs on the emulator's own interpreter and imports nothing of this project.
+
+The additions name inner parts of MiniStack 1.5.33, which is pinned to that very version. Settings are environment
+variables: STATE_DIR (MiniStack's own), COMPLETE_MARK, FUNCTION_LOG, and FUNCTIONS_FROM for `make dev`.
+"""
+
+import os
+import secrets
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from ministack import app
+from ministack.core import lambda_runtime
+from ministack.services import apigateway_v1, dynamodb, lambda_svc
+
+TRACE_ID = "context.xrayTraceId"
+
+
+def keep_stream_records() -> None:
+    """Save the records of DynamoDB streams with the tables, and restore them.
+
+    MiniStack saves only how far each function has read. After a restart the streams are empty and the functions would
+    skip as many new records as they had ever read before.
+    """
+    get_state, load_state = dynamodb.get_state, dynamodb.load_persisted_state
+    kept = {"stream_records": dynamodb._stream_records, "stream_trimmed": dynamodb._stream_trimmed}
+
+    def get_state_with_streams() -> dict[str, Any]:
+        return {**get_state(), **kept}
+
+    def load_state_with_streams(data: dict[str, Any]) -> None:
+        load_state(data)
+        for name, records in kept.items():
+            if name in data:
+                records._data.update(data[name]._data)
+
+    dynamodb.get_state, dynamodb.load_persisted_state = get_state_with_streams, load_state_with_streams
+
+
+def end_once_saved(mark: Path) -> None:
+    """Leave a mark when all state is saved, so that a copy is known to be whole, and end.
+
+    What MiniStack does after that is to wait for threads of which some never end.
+    """
+    save_all = app.save_all
+
+    def save_all_and_end(services: dict[str, Any]) -> None:
+        save_all(services)
+        mark.touch()
+        os._exit(0)
+
+    app.save_all = save_all_and_end
+
+
+def log_functions(path: Path) -> None:
+    """Append what functions print to a file, each line with the time and the function's name."""
+    emit = lambda_svc._emit_lambda_logs
+    lock = threading.Lock()
+
+    def emit_and_append(func: dict[str, Any], request_id: str, text: str, *args: Any, **kwargs: Any) -> None:
+        emit(func, request_id, text, *args, **kwargs)
+        if text:
+            name = (func.get("config") or func).get("FunctionName", "unknown")
+            now = time.strftime("%H:%M:%S")
+            with lock, path.open("a") as file:
+                file.writelines(f"{now} {name} {line}\n" for line in text.splitlines())
+
+    lambda_svc._emit_lambda_logs = emit_and_append
+
+
+def trace_gateway_answers() -> None:
+    """Give the API gateway's own refusals a trace id: MiniStack leaves `$context.xrayTraceId` as it stands."""
+    value_of, answer = apigateway_v1._gateway_request_value, apigateway_v1._gateway_error_response
+
+    def value_or_trace_id(source: str, request: dict[str, Any]) -> Any:
+        return request["trace_id"] if source == TRACE_ID else value_of(source, request)
+
+    def answer_with_trace_id(error: Any, request: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        trace_id = f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+        status, headers, body = answer(error, {**request, "trace_id": trace_id})
+        return status, headers, body.replace(f"${TRACE_ID}".encode(), trace_id.encode())
+
+    apigateway_v1._gateway_request_value = value_or_trace_id
+    apigateway_v1._gateway_error_response = answer_with_trace_id
+
+
+def renew_workers_on_signal() -> None:
+    """On SIGUSR1 end all waiting workers; the next request starts new ones with the code as it is then."""
+
+    def renew(*_: object) -> None:
+        threading.Thread(target=lambda_runtime.reset, daemon=True).start()
+
+    signal.signal(signal.SIGUSR1, renew)
+
+
+def run_functions_from(folder: Path) -> None:
+    """Let deployed functions run from the working copy instead of from what was uploaded."""
+    unpack = lambda_svc._provided_runtime_code_dir
+
+    def unpack_and_link(code_zip: bytes) -> str:
+        unpacked: str = unpack(code_zip)
+        for function in (Path(unpacked) / "functions").iterdir():
+            if not function.is_symlink():
+                shutil.rmtree(function)
+                function.symlink_to(folder / function.name)
+        return unpacked
+
+    lambda_svc._provided_runtime_code_dir = unpack_and_link
+
+
+if __name__ == "__main__":
+    keep_stream_records()
+    end_once_saved(Path(os.environ["COMPLETE_MARK"]))
+    log_functions(Path(os.environ["FUNCTION_LOG"]))
+    trace_gateway_answers()
+    renew_workers_on_signal()
+    if "FUNCTIONS_FROM" in os.environ:
+        run_functions_from(Path(os.environ["FUNCTIONS_FROM"]))
+    app.main()

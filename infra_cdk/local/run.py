@@ -1,0 +1,182 @@
+"""One run of the platform on this machine, from the first child to the last."""
+
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from infra_cdk.local import database, emulator, offline_claude
+from infra_cdk.local.deploy import Deployer, context
+from infra_cdk.local.display import Display
+from infra_cdk.local.environment import platform_environment
+from infra_cdk.local.errors import LocalRunError
+from infra_cdk.local.ports import LOOPBACK, choose
+from infra_cdk.local.processes import Child, Children
+from infra_cdk.local.seed import ROLES, Seeder
+from infra_cdk.local.state import ROOT, State, credentials, write_private
+
+SITE = ROOT / "web/dist"
+CHECK_SECONDS = 0.3
+FIRST_ANSWER_SECONDS = 60.0
+
+
+class Run:
+    """Starts everything in order. Who stops it is the context of `children`.
+
+    Args:
+        site_port: the port that the user fixed, or None.
+
+    Attributes:
+        functions_from: as in `emulator.emulator`.
+    """
+
+    functions_from: Path | None = None
+
+    def __init__(self, state: State, children: Children, display: Display, site_port: int | None) -> None:
+        self.state = state
+        self.children = children
+        self.display = display
+        self._key = offline_claude.api_key()
+        self.ports, moved = choose(state.ports, site_port)
+        self._people = credentials(state.credentials)
+        for sentence in moved:
+            display.say(sentence)
+        self.emulator = emulator.emulator(state, self.ports.emulator, self.functions_from)
+
+    @property
+    def address(self) -> str:
+        """Where the user finds the site and the API."""
+        return f"http://{LOOPBACK}:{self.ports.site}"
+
+    def start(self) -> None:
+        """Bring the platform up, until a request through the front door is answered.
+
+        Raises:
+            LocalRunError: something is missing or failed; names it and what to do.
+        """
+        if not offline_claude.CATALOGUE.exists():
+            raise LocalRunError(f"{offline_claude.CATALOGUE} is missing: start by `make run`, which compiles it.")
+        self.state.running.unlink(missing_ok=True)
+        self._start_servers()
+        self.deploy()
+        with self.display.step("Waiting for the first answer"):
+            self.start_site()
+        self._announce()
+
+    def watch(self) -> None:
+        """Stay until a child dies.
+
+        Raises:
+            ChildError: names it, with the end of its log.
+        """
+        while True:
+            self.children.check()
+            time.sleep(CHECK_SECONDS)
+
+    def deploy(self) -> None:
+        """Bring the emulated cloud to what the sources say, if it is not.
+
+        Raises:
+            LocalRunError: the deployment failed; carries what `cdk` or the platform said.
+        """
+        given = context(
+            claude_base_url=None if self._key else offline_claude.base_url(self.ports.claude),
+            database={"host": LOOPBACK, "port": self.ports.database, "dbname": database.NAME}
+            | self._people["database"],
+        )
+        deployer = Deployer(self.children, self.state, self.ports.emulator, given)
+        current = deployer.is_current
+        if not current:
+            with self.display.step("Deploying the CDK app to the emulated cloud") as step:
+                deployer.deploy(step)
+        self.deployment = deployer.read()
+        self.seeder = Seeder(emulator.endpoint(self.ports.emulator), self.deployment)
+        self.seeder.put_claude_key(self._key or "offline")
+        if not current:
+            with self.display.step("Migrating the database, making the accounts"):
+                for person in ROLES:
+                    self.seeder.ensure_user(person, self._people[person])
+            deployer.finish()
+
+    def start_site(self) -> None:
+        """Serve site and API on one origin."""
+        self.start_gateway(self.ports.site, "--site", str(SITE))
+
+    def start_gateway(self, port: int, *options: str) -> None:
+        """Start the gateway and wait until the API answers through it.
+
+        Raises:
+            ChildError: it does not.
+        """
+        gateway = Child(
+            "The gateway",
+            [
+                sys.executable,
+                "-m",
+                "infra_cdk.local.gateway",
+                "--port",
+                str(port),
+                "--api",
+                self.deployment.api,
+                *options,
+            ],
+            log=self.state.log("gateway"),
+            environment=platform_environment(),
+            directory=ROOT,
+        )
+        self.children.start(gateway)
+        gateway.wait_until(lambda: answers(f"http://{LOOPBACK}:{port}/api/v1/health"), FIRST_ANSWER_SECONDS)
+
+    def _start_servers(self) -> None:
+        password = self._people["database"]["password"]
+        with self.display.step("Database, emulated AWS cloud" + ("" if self._key else ", offline Claude")) as step:
+            if database.prepare(self.state, password):
+                emulator.forget(self.state)  # the two belong together: what one lost, the other must not know
+            emulator.restore(self.state)
+            postgres = database.database(self.state, self.ports.database)
+            claude = offline_claude.offline_claude(self.state, self.ports.claude)
+            for child in (postgres, self.emulator) if self._key else (postgres, self.emulator, claude):
+                self.children.start(child)
+            step.note = "database"
+            postgres.wait_until(lambda: database.answers(self.ports.database, password), database.START_SECONDS)
+            database.create_owner(self.ports.database, **self._people["database"])
+            step.note = "emulated AWS cloud"
+            self.emulator.wait_until(lambda: emulator.answers(self.ports.emulator), emulator.START_SECONDS)
+            if not self._key:
+                step.note = "offline Claude"
+                claude.wait_until(lambda: offline_claude.answers(self.ports.claude), offline_claude.START_SECONDS)
+
+    def _announce(self) -> None:
+        write_private(
+            self.state.running,
+            {
+                "pid": os.getpid(),
+                "site": self.address,
+                "emulator": emulator.endpoint(self.ports.emulator),
+                "claude": None if self._key else offline_claude.base_url(self.ports.claude),
+            },
+        )
+        admin, demo = self._people["admin"], self._people["demo"]
+        self.display.announce(
+            "The AI-Agents Platform runs",
+            [
+                f"Open      {self.address}",
+                f"Sign in   {demo['email']}   {demo['password']}",
+                f"          {admin['email']}  {admin['password']}",
+                f"API       {self.address}/api/v1",
+                f"Model     {offline_claude.who_answers()}",
+                f"Logs      {self.state.logs}",
+                "Stop      Ctrl-C; accounts and executions are kept (`make reset` forgets them)",
+            ],
+        )
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of this address answers 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - a loopback address of ours
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
