@@ -1,0 +1,51 @@
+import { Skeleton } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { createRoute } from '@tanstack/react-router';
+
+import { memberRoute } from '@/app/routes/member';
+import { usePageTitle } from '@/app/use-page-title';
+import { NotFound } from '@/components/not-found';
+import { ProblemAlert } from '@/components/problem-alert';
+import { getAgentOptions } from '@/features/agents/api/get-agent';
+import { AgentHeader } from '@/features/agents/components/agent-header';
+import { RunPanel } from '@/features/executions/components/run-panel';
+import { ApiProblem } from '@/lib/api/problem';
+
+export const agentRoute = createRoute({
+  getParentRoute: () => memberRoute,
+  path: '/agents/$group/$name',
+  component: AgentPage,
+});
+
+function AgentPage() {
+  const { group, name } = agentRoute.useParams();
+  const { data: agent, error, refetch } = useQuery(getAgentOptions(group, name));
+  usePageTitle(agent?.name ?? 'Agent');
+
+  if (error instanceof ApiProblem && error.status === 404) {
+    return (
+      <NotFound title="There is no such agent">
+        The catalogue holds no agent {group}/{name}. It may have been renamed.
+      </NotFound>
+    );
+  }
+  if (error) return <ProblemAlert error={error} onRetry={() => void refetch()} />;
+  if (!agent) return <AgentSkeleton />;
+  return (
+    <>
+      <AgentHeader agent={agent} />
+      <RunPanel key={agent.id} agent={agent} />
+    </>
+  );
+}
+
+function AgentSkeleton() {
+  return (
+    <div aria-busy="true" aria-label="Loading the agent">
+      <Skeleton height={16} width={180} mb="md" />
+      <Skeleton height={40} width="min(26rem, 80%)" mb="md" />
+      <Skeleton height={24} width="min(46rem, 100%)" mb="xl" />
+      <Skeleton height={420} radius="lg" />
+    </div>
+  );
+}

@@ -1,0 +1,114 @@
+import { screen, waitFor, within } from '@testing-library/react';
+import { http } from 'msw';
+import { describe, expect, it } from 'vitest';
+
+import { agentInfo } from '@/testing/definitions';
+import { catalogueHandlers, FakeIdentity, problem } from '@/testing/platform';
+import { expectAccessible, renderAppSignedIn } from '@/testing/render-app';
+import { server } from '@/testing/server';
+
+const MATCHER = agentInfo('finance-accounting/three-way-match-checker');
+const TRIAGER = agentInfo('cybersecurity/phishing-report-triager');
+const ANALYST = agentInfo('investment/brinson-attribution-analyst');
+const AGENTS = [MATCHER, TRIAGER, ANALYST];
+
+function open(address = '/', pageSize?: number) {
+  const identity = new FakeIdentity();
+  server.use(...identity.handlers(), ...catalogueHandlers(identity, AGENTS, pageSize));
+  return renderAppSignedIn(address, identity);
+}
+
+const shownAgents = () => screen.queryAllByRole('heading', { level: 2 }).map((heading) => heading.textContent);
+
+describe('the catalogue', () => {
+  it('shows every agent with its group, summary and tags, each leading to its page', async () => {
+    open();
+
+    const link = await screen.findByRole('link', { name: MATCHER.name });
+    expect(link).toHaveAttribute('href', `/agents/${MATCHER.id}`);
+    const card = within(screen.getAllByRole('article')[0] as HTMLElement);
+    expect(card.getByText('finance & accounting')).toBeVisible();
+    expect(card.getByText(MATCHER.summary)).toBeVisible();
+    expect(card.getByText('accounts payable · controls · reconciliation')).toBeVisible();
+    expect(shownAgents()).toEqual(AGENTS.map((agent) => agent.name));
+    expect(screen.getByText('3 agents')).toBeVisible();
+    await expectAccessible();
+  });
+
+  it('is searched while typing, and the address keeps the words', async () => {
+    const { router, user } = open();
+    await screen.findByRole('link', { name: MATCHER.name });
+
+    await user.type(screen.getByRole('searchbox', { name: 'Search agents' }), 'phishing');
+
+    await waitFor(() => expect(shownAgents()).toEqual([TRIAGER.name]));
+    expect(screen.getByText('1 agent for “phishing”')).toBeVisible();
+    expect(router.state.location.search).toMatchObject({ q: 'phishing' });
+  });
+
+  it('opens as the address says, a search for a number included', async () => {
+    open('/?q=8&tag=email-security');
+
+    expect(await screen.findByText('No agent matches')).toBeVisible();
+    expect(screen.getByRole('searchbox')).toHaveValue('8');
+    expect(screen.getByRole('combobox', { name: 'Tag' })).toHaveValue('Email security (1)');
+  });
+
+  it('says what to do when nothing matches, and goes back to everything', async () => {
+    const { user } = open('/?q=unicorn');
+
+    await user.click(await screen.findByRole('button', { name: 'Clear search and filters' }));
+
+    await waitFor(() => expect(shownAgents()).toHaveLength(3));
+    expect(screen.getByRole('searchbox')).toHaveValue('');
+  });
+
+  it('is narrowed by group and by tag, both kept in the address', async () => {
+    const { router, user } = open('/?q=report');
+    await waitFor(() => expect(shownAgents()).toEqual([TRIAGER.name]));
+
+    const groups = within(screen.getByRole('navigation', { name: 'Groups of agents' }));
+    await user.click(await groups.findByRole('link', { name: /investment/ }));
+    await waitFor(() => expect(shownAgents()).toEqual([]));
+    expect(router.state.location.search).toMatchObject({ q: 'report', group: 'investment' });
+
+    await user.click(screen.getByRole('button', { name: 'Clear search' }));
+    await user.click(screen.getByRole('combobox', { name: 'Tag' }));
+    await user.click(await screen.findByRole('option', { name: 'Benchmarking (1)', hidden: true }));
+    await waitFor(() => expect(shownAgents()).toEqual([ANALYST.name]));
+    expect(router.state.location.search).toMatchObject({ group: 'investment', tag: 'benchmarking' });
+  });
+
+  it('loads the next page on demand, until there is none', async () => {
+    const { user } = open('/', 2);
+    await screen.findByText('2 of 3');
+
+    await user.click(screen.getByRole('button', { name: 'Show more' }));
+
+    await waitFor(() => expect(shownAgents()).toHaveLength(3));
+    expect(screen.queryByRole('button', { name: 'Show more' })).not.toBeInTheDocument();
+  });
+
+  it('explains a failure and tries again', async () => {
+    let failures = 0;
+    const identity = new FakeIdentity();
+    server.use(
+      http.get('*/api/v1/agents', () => {
+        failures += 1;
+        return failures <= 3 ? problem(503, 'storage_unavailable', 'The catalogue does not answer.') : undefined;
+      }),
+      ...catalogueHandlers(identity, AGENTS),
+    );
+    const { user } = renderAppSignedIn('/', identity);
+
+    expect(await screen.findByRole('alert')).toHaveTextContent('The catalogue does not answer.');
+    await user.click(screen.getByRole('button', { name: 'Try again' }));
+    expect(await screen.findByRole('link', { name: MATCHER.name })).toBeVisible();
+  });
+
+  it('has a page of its own for addresses that do not exist', async () => {
+    open('/no/such/page');
+    expect(await screen.findByRole('heading', { level: 1, name: 'This page does not exist' })).toBeVisible();
+    expect(screen.getByRole('link', { name: 'Back to the agents' })).toHaveAttribute('href', '/');
+  });
+});

@@ -1,0 +1,21 @@
+import { Button, Text, Title } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+
+import classes from '@/components/not-found.module.css';
+
+/** What is asked for is not there, and the way back. */
+export function NotFound({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <div className={classes.note}>
+      <Text className={classes.code}>404</Text>
+      <Title order={1}>{title}</Title>
+      <Text c="dimmed" mt="xs" maw="30rem">
+        {children}
+      </Text>
+      <Button mt="xl" renderRoot={(props) => <Link {...props} to="/" />}>
+        Back to the agents
+      </Button>
+    </div>
+  );
+}

@@ -1,0 +1,44 @@
+import { Anchor, Button, Title } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
+
+import type { Execution } from '@/features/executions/api/get-execution';
+import classes from '@/features/executions/components/execution-header.module.css';
+import { StatusBadge } from '@/features/executions/components/status-badge';
+import { formatMoment } from '@/lib/format';
+import { titleOf } from '@/lib/json-schema/titles';
+
+interface ExecutionHeaderProps {
+  execution: Execution;
+  /** Its name in the catalogue, while it is there. */
+  agentName: string | undefined;
+}
+
+export function ExecutionHeader({ execution, agentName }: ExecutionHeaderProps) {
+  const [group = '', name = ''] = execution.agent_id.split('/');
+  return (
+    <header className={classes.header}>
+      <nav aria-label="Breadcrumb" className={classes.crumbs}>
+        <Anchor inherit renderRoot={(props) => <Link {...props} to="/executions" />}>
+          Executions
+        </Anchor>
+      </nav>
+      <div className={classes.line}>
+        <Title order={1}>{agentName ?? titleOf(name)}</Title>
+        {agentName && (
+          <Button
+            variant="default"
+            renderRoot={(props) => <Link {...props} to="/agents/$group/$name" params={{ group, name }} />}
+          >
+            Open the agent
+          </Button>
+        )}
+      </div>
+      <div className={classes.facts}>
+        <StatusBadge status={execution.status} />
+        <time dateTime={execution.started_at}>{formatMoment(execution.started_at)}</time>
+        <span>Version {execution.agent_version}</span>
+        <span className={classes.id}>{execution.id}</span>
+      </div>
+    </header>
+  );
+}

@@ -1,0 +1,16 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+
+import { answerOf, api } from '@/lib/api/client';
+import { currentRefreshToken, end } from '@/lib/session/session';
+
+/** Revokes the tokens on the server; this browser forgets them in any case, with everything it had loaded. */
+export function useSignOut() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: () => answerOf(api.POST('/api/v1/auth/logout', { body: { refresh_token: currentRefreshToken() } })),
+    onSettled: () => {
+      queries.clear();
+      end();
+    },
+  });
+}

@@ -1,0 +1,54 @@
+/** How figures and times read on every page. */
+
+const NUMBER = new Intl.NumberFormat('en', { maximumFractionDigits: 6, useGrouping: 'min2' });
+const INTEGER = new Intl.NumberFormat('en');
+const DAY = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' });
+const MOMENT = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
+const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+
+/** 1234567.5 → "1,234,567.5"; four digits stay together, since they are often a year or a number on paper. */
+export function formatNumber(value: number): string {
+  return NUMBER.format(value);
+}
+
+export function formatCount(value: number): string {
+  return INTEGER.format(value);
+}
+
+/** US dollars with as many places as the size needs: "$1.20", "$0.0042". */
+export function formatUsd(value: number): string {
+  if (value === 0) return '$0.00';
+  if (value < 0.0001) return '< $0.0001';
+  return `$${value.toFixed(value >= 0.1 ? 2 : 4)}`;
+}
+
+/** Milliseconds for people: "240 ms", "3.2 s", "2 min 05 s". */
+export function formatDuration(milliseconds: number): string {
+  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
+  const seconds = milliseconds / 1000;
+  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  return `${Math.floor(seconds / 60)} min ${String(Math.floor(seconds % 60)).padStart(2, '0')} s`;
+}
+
+/** An ISO date such as "2026-03-04" → "4 Mar 2026"; anything else stays as it is. */
+export function formatDate(text: string): string {
+  const time = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(text) : NaN;
+  return Number.isNaN(time) ? text : DAY.format(time);
+}
+
+/** An RFC 3339 time in the reader's own zone. */
+export function formatMoment(text: string): string {
+  const time = Date.parse(text);
+  return Number.isNaN(time) ? text : MOMENT.format(time);
+}
+
+/** "2 minutes ago"; older than a week: the date. */
+export function formatAgo(text: string, now: number = Date.now()): string {
+  const seconds = Math.round((Date.parse(text) - now) / 1000);
+  const passed = Math.abs(seconds);
+  if (passed < 45) return 'just now';
+  if (passed < 3600) return RELATIVE.format(Math.round(seconds / 60), 'minute');
+  if (passed < 86_400) return RELATIVE.format(Math.round(seconds / 3600), 'hour');
+  if (passed < 7 * 86_400) return RELATIVE.format(Math.round(seconds / 86_400), 'day');
+  return formatMoment(text);
+}
