@@ -11,7 +11,6 @@ import pytest
 from moto import mock_aws
 
 from agent_platform.errors import ConfigurationError
-from agent_platform.llm import client as client_module
 from agent_platform.llm.client import claude_client
 from agent_platform.settings import ClaudeSettings, load
 from tests.fakes.offline_claude import PLATFORM, OfflineServer
@@ -31,10 +30,8 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
         "AWS_DEFAULT_REGION": "eu-central-1",
     }.items():
         monkeypatch.setenv(name, value)
-    client_module._key_in_secrets_manager.cache_clear()
     with mock_aws():
         yield boto3.client("secretsmanager")
-    client_module._key_in_secrets_manager.cache_clear()
 
 
 def secret_arn(secrets, text: str) -> str:
@@ -50,20 +47,25 @@ def test_the_key_of_a_laptop_comes_from_the_environment(monkeypatch):
         assert client.timeout == 3
 
 
-def test_the_key_of_the_cloud_comes_from_secrets_manager_and_is_read_once(secrets):
+def test_the_key_of_the_cloud_comes_from_secrets_manager(secrets):
     arn = secret_arn(secrets, json.dumps({"api_key": KEY}))
     with build(ClaudeSettings(claude_secret_arn=arn)) as client:
         assert client.api_key == KEY
-    secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+
+
+def test_a_secret_that_was_empty_is_read_again_when_it_was_filled(secrets):
+    arn = secret_arn(secrets, json.dumps({"api_key": ""}))
+    with pytest.raises(ConfigurationError, match="holds no key"):
+        build(ClaudeSettings(claude_secret_arn=arn))
+    secrets.put_secret_value(SecretId=arn, SecretString=json.dumps({"api_key": KEY}))
     with build(ClaudeSettings(claude_secret_arn=arn)) as client:
         assert client.api_key == KEY
 
 
-def test_a_secret_that_does_not_exist_is_named_and_looked_for_again_later(secrets):
+def test_a_secret_that_does_not_exist_is_named(secrets):
     settings = ClaudeSettings(claude_secret_arn="arn:aws:secretsmanager:eu-central-1:123456789012:secret:claude-none")
     with pytest.raises(ConfigurationError, match=r"secret:claude-none .*GetSecretValue"):
         build(settings)
-    assert client_module._key_in_secrets_manager.cache_info().currsize == 0
 
 
 @pytest.mark.parametrize("text", ["not JSON " + KEY, '{"key": "' + KEY + '"}', '["' + KEY + '"]'])

@@ -24,7 +24,9 @@ def decode_cursor(cursor: str, types: tuple[type, ...], **query: Any) -> list[An
     try:
         document = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         fingerprint, after = document
-        valid = fingerprint == _fingerprint(query) and [type(part) for part in after] == list(types)
+        # What storage could not look up is no sort key: NaN, half a surrogate pair, an empty text.
+        json.dumps(after, allow_nan=False, ensure_ascii=False).encode()
+        valid = fingerprint == _fingerprint(query) and [type(part) for part in after] == list(types) and "" not in after
     except (binascii.Error, ValueError, TypeError, RecursionError):
         valid = False
     if not valid:

@@ -3,13 +3,14 @@
 import json
 from dataclasses import dataclass, field
 from decimal import Decimal
+from time import monotonic
 from typing import Any, Literal
 
 from agent_platform.agents.definition import AgentDefinition, JsonObject
 from agent_platform.agents.prompt import system_prompt, user_message
-from agent_platform.agents.schemas import instance_faults
+from agent_platform.agents.schemas import instance_faults, json_faults
 from agent_platform.agents.tools import ToolOutcome, registry
-from agent_platform.errors import ModelOutputInvalid, ModelRefused, ToolLoopExceeded
+from agent_platform.errors import ModelOutputInvalid, ModelRefused, ModelTimedOut, ToolLoopExceeded
 from agent_platform.llm.client import translated_errors
 from agent_platform.llm.models import ClaudeModel, cost_usd, model_of
 from agent_platform.llm.sdk import ClaudeClient, Message
@@ -19,6 +20,9 @@ Provider = Literal["anthropic", "bedrock", "offline"]
 
 MAX_ROUNDS = 12
 """Model calls in one execution: eleven rounds of tools, then an answer. More is a loop, not a task."""
+
+MAX_OUTPUT_BYTES = 128 * 1024
+"""As compact JSON: what 32,000 tokens come to, and what fits into a DynamoDB item beside the largest input."""
 
 OFFLINE_PREFIX = "offline/"
 """How the offline model names itself in every answer."""
@@ -63,9 +67,16 @@ class BaseAgent:
             ToolLoopExceeded: it kept calling tools.
         """
         messages: list[Any] = [{"role": "user", "content": user_message(value)}]
+        deadline = monotonic() + self.definition.limits.timeout_seconds
         for _ in range(MAX_ROUNDS):
+            left = deadline - monotonic()
+            if left <= 0:
+                raise ModelTimedOut(
+                    f"The agent used its tools for {self.definition.limits.timeout_seconds} s without an answer. "
+                    "Ask for less at once, or raise limits.timeout_seconds in the definition."
+                )
             with translated_errors():
-                message = self._client.messages.create(messages=messages, **self._request)
+                message = self._client.messages.create(messages=messages, timeout=left, **self._request)
             meter.add(self.model, message)
             if message.stop_reason != "tool_use":
                 return self._output(message)
@@ -99,7 +110,6 @@ class BaseAgent:
                 {"type": "text", "text": system_prompt(definition), "cache_control": {"type": "ephemeral"}},
             ],
             "output_config": output_config,
-            "timeout": float(definition.limits.timeout_seconds),
         }
         if definition.tools:
             tools = [registry[name] for name in definition.tools]
@@ -134,9 +144,11 @@ class BaseAgent:
         text = "".join(block.text for block in message.content if block.type == "text")
         try:
             output = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ModelOutputInvalid("The model answered with text that is not JSON. Try again.") from None
-        faults = instance_faults(self.definition.output, output, root="output")
+        faults = json_faults(output, root="output", max_bytes=MAX_OUTPUT_BYTES) or instance_faults(
+            self.definition.output, output, root="output"
+        )
         if faults:
             raise ModelOutputInvalid(
                 "The model's answer does not match the agent's output schema. Try again.", errors=faults

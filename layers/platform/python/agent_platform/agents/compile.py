@@ -49,9 +49,11 @@ def write_catalogue(
         db.execute("INSERT INTO agents_text(agents_text) VALUES ('optimize')")
         db.commit()
         db.execute("VACUUM")
+        db.close()
+        draft.replace(target)
     finally:
         db.close()
-    draft.replace(target)
+        draft.unlink(missing_ok=True)
 
 
 def _insert(db: sqlite3.Connection, row: int, definition: AgentDefinition) -> None:

@@ -18,7 +18,8 @@ from agent_platform.agents.schemas import SchemaError, check_input_schema, check
 
 JsonObject = dict[str, Any]
 AGENT_ID = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*/[a-z][a-z0-9]*(-[a-z0-9]+)*$"
-AgentId = Annotated[str, StringConstraints(pattern=AGENT_ID, max_length=100)]
+AGENT_ID_LENGTH = 100
+AgentId = Annotated[str, StringConstraints(pattern=AGENT_ID, max_length=AGENT_ID_LENGTH)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=50)]
 ToolName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=50)]
 Text = Annotated[str, StringConstraints(min_length=3, max_length=600, strip_whitespace=True)]
@@ -176,4 +177,4 @@ class AgentDefinition(DefinitionFile):
 
 def is_agent_id(text: str) -> bool:
     """Whether `text` has the form `group/name` of an agent id."""
-    return re.fullmatch(AGENT_ID, text) is not None
+    return len(text) <= AGENT_ID_LENGTH and re.fullmatch(AGENT_ID, text) is not None

@@ -42,13 +42,8 @@ class AgentLoader:
         document, lines = _read(path, file)
         agent_id = path.relative_to(self.root).with_suffix("").as_posix()
         if not is_agent_id(agent_id):
-            raise DefinitionError(
-                [
-                    DefinitionFault(
-                        file, 0, "", f"the path `{agent_id}` is no agent id; use lower-case words and hyphens"
-                    )
-                ]
-            )
+            refused = f"the path `{agent_id}` is no agent id: lower-case words and hyphens, at most 100 characters"
+            raise DefinitionError([DefinitionFault(file, 0, "", refused)])
         try:
             written = DefinitionFile.model_validate(document)
         except ValidationError as error:
@@ -114,16 +109,20 @@ def read_document(path: Path, file: str) -> dict[str, Any]:
 
 
 class _Yaml(yaml.CSafeLoader):
-    """YAML as authors mean it: dates stay text, and only true and false are booleans (YAML 1.2)."""
+    """YAML as authors mean it, close to version 1.2: dates, times and numbers with leading zeros stay text, and only
+    true and false are booleans."""
 
 
 _Yaml.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":bool"))]
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":bool", ":int", ":float"))]
     for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
-_Yaml.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
+for kind, pattern, first_characters in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?(?:0|[1-9][0-9]*)", "-+0123456789"),
+    ("float", r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
+):
+    _Yaml.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(rf"^(?:{pattern})$"), list(first_characters))
 
 
 def _read(path: Path, file: str) -> tuple[dict[str, Any], Lines]:
@@ -134,16 +133,20 @@ def _read(path: Path, file: str) -> tuple[dict[str, Any], Lines]:
     if size > MAX_BYTES:
         raise fault(0, f"has {size} bytes; a definition has at most {MAX_BYTES}")
     try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".json":
-            json.loads(text)
+        text = path.read_text(encoding="utf-8-sig")
+        is_json = path.suffix == ".json"
+        document = json.loads(text, parse_constant=_no_json) if is_json else None
+        if is_json:
+            # JSON is YAML but for surrogate pairs, and YAML is read for the line numbers alone.
+            text = _SURROGATE.sub(r"\\u0041", text)
         _refuse_aliases(text, fault)
         loader = _Yaml(text)
         try:
             node = loader.get_single_node()
             lines: Lines = {}
             _walk(node, (), lines, fault)
-            document = loader.construct_document(node) if node else None
+            if not is_json and node:
+                document = loader.construct_document(node)
         finally:
             loader.dispose()
     except json.JSONDecodeError as error:
@@ -154,10 +157,21 @@ def _read(path: Path, file: str) -> tuple[dict[str, Any], Lines]:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise fault(line, f"is not YAML: {error.problem or error}") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise fault(0, f"cannot be read as YAML: {error}") from None
+        raise fault(0, f"cannot be read: {error}") from None
     if not isinstance(document, dict):
         raise fault(1, "must be a mapping of fields; see agent_defs/schema.json")
+    try:
+        json.dumps(document, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:
+        raise fault(0, f"holds a value that JSON does not have: {error}") from None
     return document, lines
+
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+
+
+def _no_json(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON number")
 
 
 def _refuse_aliases(text: str, fault: Callable[[int, str], DefinitionError]) -> None:
@@ -181,6 +195,8 @@ def _walk(
         seen: set[str] = set()
         for key, value in node.value:
             name, line = str(key.value), key.start_mark.line + 1
+            if key.tag != "tag:yaml.org,2002:str":
+                raise fault(line, f"has the key `{name[:50]}`, which is no text; put it in quotes")
             if name in seen:
                 raise fault(line, f"has the key `{name}` twice; keep one of them")
             seen.add(name)

@@ -1,7 +1,8 @@
 """The one place that turns a definition into a system prompt; what all agents share lives here, not in their files."""
 
-import json
 from typing import Any
+
+from pydantic_core import to_json
 
 from agent_platform.agents.definition import AgentDefinition
 
@@ -47,4 +48,6 @@ def system_prompt(definition: AgentDefinition) -> str:
 
 def user_message(value: dict[str, Any]) -> str:
     """The input as the model sees it."""
-    return f"<input>\n{json.dumps(value, ensure_ascii=False, separators=(',', ':'))}\n</input>"
+    # Compact and a tenth of the time of `json.dumps`, which was the most costly step of the runner around the call.
+    # JSON may escape a slash: so no text of the input can close the mark that tells data from instructions.
+    return f"<input>\n{to_json(value).decode().replace('</', '<\\/')}\n</input>"

@@ -1,11 +1,14 @@
 """JSON Schema of agents: what an input may be, what structured outputs accept, and where a value departs from it."""
 
+import json
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote
 
 import jsonschema_rs
 from jsonschema_rs import ValidationErrorKind as Kind
+from pydantic_core import to_json
 
 from agent_platform.errors import FieldError
 
@@ -46,8 +49,7 @@ def check_input_schema(schema: dict[str, Any]) -> None:
     Raises:
         SchemaError: names each place and fault.
     """
-    _check_meta(schema)
-    _raise(_keyword_faults(schema, "", INPUT_KEYWORDS))
+    _check_meta(schema, INPUT_KEYWORDS)
 
 
 def check_output_schema(schema: dict[str, Any]) -> None:
@@ -56,14 +58,17 @@ def check_output_schema(schema: dict[str, Any]) -> None:
     Raises:
         SchemaError: names every place that structured outputs would refuse.
     """
-    _check_meta(schema)
-    _raise([*_keyword_faults(schema, "", OUTPUT_KEYWORDS), *_closure_faults(schema, "", ())])
+    _check_meta(schema, OUTPUT_KEYWORDS)
+    _raise([*_closure_faults(schema, ""), *_recursion_faults(schema)])
 
 
 def instance_faults(schema: dict[str, Any], value: Any, *, root: str) -> list[FieldError]:
     """Every place where `value` departs from `schema`, at most MAX_FAULTS; `root` begins each field path."""
+    validator = _validator(_Frozen(schema))
+    if validator.is_valid(value):  # the usual case, in half the time
+        return []
     faults = []
-    for error in _validator(_Frozen(schema)).iter_errors(value):
+    for error in validator.iter_errors(value):
         path = ".".join([root, *(str(step) for step in error.instance_path)])
         match error.kind:
             case Kind.Required(property=name):
@@ -79,6 +84,50 @@ def instance_faults(schema: dict[str, Any], value: Any, *, root: str) -> list[Fi
 
 MAX_FAULTS = 50
 """Enough to mend an input by; a list of thousands helps nobody."""
+
+
+MAX_DEPTH = 100
+"""Levels of lists and objects inside one another: pydantic reads JSON back only to 200."""
+
+
+def json_faults(value: Any, *, root: str, max_bytes: int) -> list[FieldError]:
+    """What keeps a value from being stored, sent and read back as JSON, although Python takes it for JSON."""
+    try:
+        # A tenth of the time of `json.dumps`, which every execution would pay twice.
+        text = to_json(value, inf_nan_mode="constants")
+    except ValueError:
+        text = b""  # far too deep, or no text
+    # Levels are counted only where enough brackets open.
+    if (not text or text.count(b"[") + text.count(b"{") > MAX_DEPTH) and _is_deeper_than(MAX_DEPTH, value):
+        return [FieldError(root, f"is nested deeper than {MAX_DEPTH} levels")]
+    if not text:
+        return [FieldError(root, "holds half of a surrogate pair, which is no text")]
+    if (b"NaN" in text or b"Infinity" in text) and _holds_no_number(value):
+        return [FieldError(root, "holds NaN or Infinity, which JSON does not have")]
+    size = len(text)
+    return [FieldError(root, f"has {size:,} bytes as JSON; at most {max_bytes:,}")] if size > max_bytes else []
+
+
+def _holds_no_number(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return True
+    return False
+
+
+def _is_deeper_than(limit: int, value: Any) -> bool:
+    level = [value]
+    for _ in range(limit + 1):
+        level = [
+            child
+            for each in level
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True
 
 
 class _Frozen:
@@ -112,13 +161,17 @@ def _raise(faults: Iterable[FieldError]) -> None:
         raise SchemaError(found)
 
 
-def _check_meta(schema: dict[str, Any]) -> None:
+def _check_meta(schema: dict[str, Any], allowed: frozenset[str]) -> None:
     try:
-        jsonschema_rs.meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
+        jsonschema_rs.meta.validate({**schema, "$schema": "https://json-schema.org/draft/2020-12/schema"})
+        # Before the validator is built, which would fetch what lies outside.
+        _raise([*_keyword_faults(schema, "", allowed), *_foreign_references(schema, "")])
         jsonschema_rs.Draft202012Validator(schema)
     except jsonschema_rs.ValidationError as error:
         place = ".".join(str(step) for step in error.instance_path)
         raise SchemaError([FieldError(place, f"is not valid JSON Schema: {error.message}")]) from None
+    except SchemaError:
+        raise
     except (jsonschema_rs.ReferencingError, ValueError) as error:
         raise SchemaError([FieldError("", f"is not valid JSON Schema: {error}")]) from None
     if schema.get("type") != "object" or not schema.get("properties"):
@@ -151,7 +204,16 @@ def _keyword_faults(schema: Any, path: str, allowed: frozenset[str]) -> Iterator
         yield from _keyword_faults(child, child_path, allowed)
 
 
-def _closure_faults(schema: Any, path: str, within: tuple[str, ...]) -> Iterator[FieldError]:
+def _foreign_references(schema: Any, path: str) -> Iterator[FieldError]:
+    if not isinstance(schema, dict):
+        return
+    if not str(schema.get("$ref", "#")).startswith("#"):
+        yield FieldError(path, f"`{schema['$ref']}` lies outside this schema; write it into `$defs`")
+    for child_path, child in _children(schema, path):
+        yield from _foreign_references(child, child_path)
+
+
+def _closure_faults(schema: Any, path: str) -> Iterator[FieldError]:
     if not isinstance(schema, dict):
         yield FieldError(path, "must be a schema object")
         return
@@ -159,14 +221,49 @@ def _closure_faults(schema: Any, path: str, within: tuple[str, ...]) -> Iterator
         yield FieldError(path, f"format `{schema['format']}` is not supported by structured outputs")
     if schema.get("minItems", 0) not in (0, 1):
         yield FieldError(path, "`minItems` may only be 0 or 1 in structured outputs")
-    if "properties" in schema or schema.get("type") == "object":
+    if "properties" in schema or "object" in (schema.get("type"), *_listed(schema.get("type"))):
         if schema.get("additionalProperties") is not False:
             yield FieldError(path, "every object needs `additionalProperties: false`")
         missing = ", ".join(sorted(schema.get("properties", {}).keys() - set(schema.get("required", ()))))
         if missing:
             yield FieldError(path, f"`required` must list every property (missing: {missing}); use null for absent")
-    if schema.get("$ref") in within:
-        yield FieldError(path, f"`{schema['$ref']}` refers to itself; structured outputs take no recursive schema")
     for child_path, child in _children(schema, path):
-        definition = (f"#/{child_path.replace('.', '/')}",) if ".$defs." in f".{child_path}" else ()
-        yield from _closure_faults(child, child_path, (*within, *definition))
+        yield from _closure_faults(child, child_path)
+
+
+def _recursion_faults(root: dict[str, Any]) -> Iterator[FieldError]:
+    """Every reference through which a schema contains itself, directly or by way of others."""
+    finished: dict[int, bool] = {}
+
+    def walk(schema: Any, path: str) -> Iterator[FieldError]:
+        if not isinstance(schema, dict) or id(schema) in finished:
+            return
+        finished[id(schema)] = False
+        for child_path, child in _children(schema, path):
+            yield from walk(child, child_path)
+        if "$ref" in schema:
+            target = _target(root, schema["$ref"])
+            if finished.get(id(target)) is False:
+                yield FieldError(
+                    path, f"`{schema['$ref']}` refers to itself; structured outputs take no recursive schema"
+                )
+            yield from walk(target, schema["$ref"].removeprefix("#").strip("/").replace("/", "."))
+        finished[id(schema)] = True
+
+    return walk(root, "")
+
+
+def _target(root: dict[str, Any], reference: str) -> Any:
+    """What a reference within `root` points to (JSON Pointer, RFC 6901); None where there is nothing."""
+    found: Any = root
+    for step in unquote(reference).removeprefix("#").split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, list):
+            found = found[int(name)] if name.isdigit() and int(name) < len(found) else None
+        else:
+            found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

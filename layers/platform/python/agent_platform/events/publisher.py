@@ -28,9 +28,15 @@ class EventBridgePublisher:
         self.bus = bus
 
     def publish(self, events: Sequence[CloudEvent]) -> set[str]:
-        """Publish in order; returns the ids of the events that the bus did not take."""
+        """Publish in order; returns the ids of the events that the bus did not take.
+
+        After a call with a refusal the rest is not tried, so that no event overtakes one before it.
+        """
         refused = set[str]()
         for batch in batched(events, ENTRIES_PER_CALL, strict=False):
+            if refused:
+                refused |= {event.id for event in batch}
+                continue
             answer = _eventbridge().put_events(
                 Entries=[
                     {

@@ -83,7 +83,10 @@ def problem_response(request: Request, error: PlatformError) -> JSONResponse:
         execution_id=error.execution_id,
         errors=[ProblemField(field=each.field, message=each.message) for each in error.errors],
     )
-    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+    # Here too, because what answers an unexpected exception stands outside every middleware.
+    headers = {"X-Trace-Id": problem.trace_id}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     if error.status == 503:
         headers["Retry-After"] = "5"
     body = problem.model_dump(exclude_none=True)

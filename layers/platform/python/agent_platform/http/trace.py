@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent_platform.observability import get_logger, trace_id_of
 
-_W3C = re.compile(r"^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
+_W3C = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class TraceMiddleware:
@@ -24,7 +24,7 @@ class TraceMiddleware:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        given = _W3C.match(headers.get("traceparent", ""))
+        given = _W3C.fullmatch(headers.get("traceparent", ""))
         trace_id = given.group(1) if given else trace_id_of(headers.get("x-amzn-trace-id")) or secrets.token_hex(16)
         scope.setdefault("state", {})["trace_id"] = trace_id
         get_logger().append_keys(trace_id=trace_id)

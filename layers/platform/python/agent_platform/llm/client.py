@@ -1,9 +1,6 @@
 """How the platform reaches Claude: one factory for the SDK's client, and the SDK's errors in the platform's words."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from agent_platform.errors import (
@@ -98,9 +95,9 @@ def _api_key(settings: ClaudeSettings) -> str:
     )
 
 
-@lru_cache(maxsize=4)
 def _key_in_secrets_manager(arn: str) -> str:
-    """The key in the secret, or an empty string; read once per process (errors are not remembered)."""
+    """The key in the secret, or an empty string. Not remembered: whoever keeps the client keeps the key, and a process
+    that found the secret empty must see it filled."""
     # A quarter of a second of a cold start that a laptop with a key in the environment need not pay.
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
@@ -120,16 +117,16 @@ def _key_in_secrets_manager(arn: str) -> str:
     return str(key).strip()
 
 
-@contextmanager
-def translated_errors() -> Iterator[None]:
+class translated_errors:  # noqa: N801 - reads like `contextlib.suppress`; no generator, since every call passes it
     """Turn whatever the SDK raises inside the block into the platform's `ModelError`; wrap the SDK's call alone."""
-    try:
-        yield
-    except Exception as error:
-        translated = translate(error)
-        if translated is None:
-            raise
-        raise translated from error
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        translated = translate(error) if isinstance(error, Exception) else None
+        if translated:
+            raise translated from error
 
 
 def translate(error: Exception) -> ModelError | None:

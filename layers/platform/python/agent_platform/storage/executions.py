@@ -1,8 +1,10 @@
 """Executions: what an agent was asked, what it answered, what it cost. One DynamoDB item each."""
 
 import json
+import time
 from datetime import datetime
 from decimal import Decimal
+from random import uniform
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
 
 RETENTION_DAYS = 400
 """400 days, so that a month can be compared with the same one a year before; then DynamoDB's TTL removes it."""
+
+TRIES = 5
+"""How often a transaction is tried that others got in the way of, or that DynamoDB throttled."""
+
+_PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+"""Reasons of a cancelled transaction that pass by themselves; botocore retries none of them."""
 
 Usd = Annotated[
     Decimal, PlainSerializer(float, return_type=float, when_used="json"), Field(description="US dollars at list price")
@@ -94,7 +102,7 @@ class ExecutionRepository:
         """
         client = dynamodb()
         with storage_errors("Recording the execution"):
-            for attempt in range(5):
+            for attempt in range(TRIES):
                 items: list[TransactWriteItemTypeDef] = [
                     {
                         "Put": {
@@ -113,9 +121,10 @@ class ExecutionRepository:
                     reasons = [reason.get("Code") for reason in error.response["CancellationReasons"]]
                     if reasons[0] == "ConditionalCheckFailed":
                         return  # an earlier try got through although its answer was lost
-                    # Two executions met on one counter shard: the next try draws another shard.
-                    if attempt == 4 or "TransactionConflict" not in reasons:
+                    if attempt == TRIES - 1 or not _PASSING.intersection(reasons):
                         raise
+                    # If two executions met on one counter shard, the next try draws another one.
+                    time.sleep(uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter is no secret
 
     def get(self, execution_id: str, *, owner: str | None) -> Execution:
         """One execution; with `owner` given, only if it is theirs.
@@ -188,4 +197,5 @@ def _item(execution: Execution) -> dict[str, Any]:
 def _exact_json(execution: Execution) -> str:
     """The execution as JSON, the cost as text so that no cent is lost to binary floats."""
     document = execution.model_dump(mode="json")
-    return json.dumps({**document, "cost_usd": str(execution.cost_usd)}, ensure_ascii=False)
+    document["cost_usd"] = str(execution.cost_usd)
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))

@@ -1,11 +1,12 @@
 """Stage: the input is what the definition's schema asks for, and can be stored and sent as JSON."""
 
-import json
-
 from agent_platform.agents.definition import JsonObject
 from agent_platform.agents.execution.call import Call, Proceed
-from agent_platform.agents.schemas import instance_faults
-from agent_platform.errors import FieldError, InvalidInput
+from agent_platform.agents.schemas import instance_faults, json_faults
+from agent_platform.errors import InvalidInput
+
+MAX_INPUT_BYTES = 256 * 1024
+"""As compact JSON: together with the longest output it fits into a DynamoDB item (400 KB)."""
 
 
 def validate_input(call: Call, proceed: Proceed) -> JsonObject:
@@ -14,7 +15,9 @@ def validate_input(call: Call, proceed: Proceed) -> JsonObject:
     Raises:
         InvalidInput: names every field that departs from the schema.
     """
-    faults = instance_faults(call.definition.input, call.input, root="input") or _encoding_faults(call.input)
+    faults = json_faults(call.input, root="input", max_bytes=MAX_INPUT_BYTES) or instance_faults(
+        call.definition.input, call.input, root="input"
+    )
     if faults:
         raise InvalidInput(
             f"The input does not match what `{call.definition.id}` takes. "
@@ -22,14 +25,3 @@ def validate_input(call: Call, proceed: Proceed) -> JsonObject:
             errors=faults,
         )
     return proceed(call)
-
-
-def _encoding_faults(value: JsonObject) -> list[FieldError]:
-    """Python's JSON reader takes NaN, Infinity and lone surrogates, which no other reader does."""
-    try:
-        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return [FieldError("input", "holds half of a surrogate pair, which is no text")]
-    except ValueError:
-        return [FieldError("input", "holds NaN or Infinity, which JSON does not have")]
-    return []

@@ -49,7 +49,9 @@ def _is_business_day(day: date, holidays: set[date]) -> bool:
 
 def _business_days(start: date, end: date, holidays: set[date]) -> int:
     if end < start:
-        return -_business_days(end - timedelta(days=1), start - timedelta(days=1), holidays)
+        # Backwards it is `start` that is left out and `end` that counts.
+        forwards = _business_days(end, start, holidays)
+        return -(forwards - _is_business_day(start, holidays) + _is_business_day(end, holidays))
     weeks, rest = divmod((end - start).days, 7)
     count = weeks * 5 + sum((end - timedelta(days=back)).weekday() < 5 for back in range(rest))
     return count - sum(start < day <= end and day.weekday() < 5 for day in holidays)

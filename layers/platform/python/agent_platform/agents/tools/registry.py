@@ -1,12 +1,12 @@
 """Turn a typed function into a tool: schema from its signature, arguments checked, failures told to the model."""
 
 import inspect
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic_core import PydanticSerializationError, to_json
 
 RESULT_CHARACTERS = 20_000
 """A longer result is cut: it would crowd out the task in the model's context."""
@@ -42,13 +42,15 @@ class Tool:
         """Run the tool. Arguments outside the schema and failures become an error outcome, never an exception."""
         try:
             checked = self.arguments.model_validate(arguments)
-            result = self.function(**{name: getattr(checked, name) for name in type(checked).model_fields})
+            result = self.function(**dict(checked))
+            text = to_json(result, inf_nan_mode="constants", fallback=str).decode()
         except ValidationError as error:
             faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
             return ToolOutcome(f"Arguments refused: {faults}", is_error=True)
         except ToolFailed as error:
             return ToolOutcome(str(error), is_error=True)
-        text = json.dumps(result, ensure_ascii=False, default=str)
+        except PydanticSerializationError:
+            return ToolOutcome("The result holds half of a surrogate pair, which is no text.", is_error=True)
         if len(text) > RESULT_CHARACTERS:
             return ToolOutcome(f"{text[:RESULT_CHARACTERS]} … (cut after {RESULT_CHARACTERS} characters)")
         return ToolOutcome(text)

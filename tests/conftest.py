@@ -1,0 +1,87 @@
+"""What every test can rely on: it reaches this machine alone, spends nothing, and finds the starter agents compiled."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent_platform.agents.catalogue import Catalogue
+from agent_platform.agents.compile import compile_catalogue
+from agent_platform.identity.principal import Principal
+from agent_platform.llm.client import claude_client
+from agent_platform.llm.sdk import ClaudeClient
+from agent_platform.settings import ClaudeSettings
+from tests.fakes.aws import aws, executions_table
+from tests.fakes.environment import isolate_environment
+from tests.fakes.network import forbid_network
+from tests.fakes.offline_claude import OfflineServer, running_offline_claude
+from tests.fakes.postgres import postgres
+
+# A fixture is one where it is imported once: a second import of `postgres` would start a second server.
+__all__ = ["aws", "executions_table", "postgres"]
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def pytest_configure() -> None:
+    """Before anything is collected, in every worker."""
+    isolate_environment()
+    forbid_network()
+
+
+@pytest.fixture(scope="session")
+def catalogue_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The starter agents, compiled."""
+    path = tmp_path_factory.mktemp("catalogue") / "agents.sqlite"
+    compile_catalogue(REPOSITORY / "agent_defs", path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def catalogue(catalogue_file: Path) -> Iterator[Catalogue]:
+    """The starter agents, open to read."""
+    opened = Catalogue(catalogue_file)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def claude_process(catalogue_file: Path) -> Iterator[OfflineServer]:
+    """The offline Claude, which knows the starter agents."""
+    with running_offline_claude("--catalogue", str(catalogue_file)) as server:
+        yield server
+
+
+@pytest.fixture
+def claude_server(claude_process: OfflineServer) -> OfflineServer:
+    """The same, as if it had just started."""
+    claude_process.reset()
+    return claude_process
+
+
+@pytest.fixture(scope="session")
+def client_with_retries(claude_process: OfflineServer) -> Iterator[Callable[[int], ClaudeClient]]:
+    """Clients of the offline Claude, one for each number of retries."""
+    made: dict[int, ClaudeClient] = {}
+
+    def client(retries: int) -> ClaudeClient:
+        settings = ClaudeSettings(claude_base_url=claude_process.url)
+        return made.get(retries) or made.setdefault(
+            retries, claude_client(settings, max_retries=retries, timeout_seconds=10)
+        )
+
+    yield client
+    for each in made.values():
+        each.close()
+
+
+@pytest.fixture
+def claude(claude_server: OfflineServer, client_with_retries: Callable[[int], ClaudeClient]) -> ClaudeClient:
+    """A client that tries once, on a fresh server."""
+    return client_with_retries(0)
+
+
+@pytest.fixture
+def principal() -> Principal:
+    """Somebody who is signed in."""
+    return Principal("user-1", "ada@example.com", frozenset({"user"}), token_id="jti-1")

@@ -1,0 +1,145 @@
+"""The one description of the API: it is the file that is shipped, and what it says is what the functions do."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_platform import errors
+from agent_platform.errors import PlatformError
+from functions import openapi
+from functions.openapi import openapi_document, rendered
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = openapi_document()
+OPERATIONS = {
+    f"{method.upper()} {path}": operation
+    for path, operations in DOCUMENT["paths"].items()
+    for method, operation in operations.items()
+}
+every_operation = pytest.mark.parametrize("name", sorted(OPERATIONS))
+
+PUBLIC = {
+    "POST /api/v1/auth/register",
+    "POST /api/v1/auth/login",
+    "POST /api/v1/auth/refresh",
+    "GET /api/v1/health",
+    "GET /api/v1/openapi.json",
+}
+
+
+def errors_of(root: type[PlatformError]) -> set[type[PlatformError]]:
+    return {root, *(each for child in root.__subclasses__() for each in errors_of(child))}
+
+
+def test_the_file_is_the_generated_one():
+    written = (ROOT / openapi.TARGET).read_text(encoding="utf-8")
+    assert written == rendered(), "run `make openapi` (python -m functions.openapi)"
+
+
+def test_the_documentation_links_to_the_same_file():
+    assert (ROOT / "docs/api/openapi.json").resolve() == (ROOT / openapi.TARGET).resolve()
+
+
+def test_the_same_code_makes_the_same_document():
+    assert rendered() == rendered()
+
+
+def test_the_command_writes_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(openapi, "TARGET", tmp_path / "openapi.json")
+    assert openapi.main() == 0
+    assert json.loads((tmp_path / "openapi.json").read_text())["openapi"].startswith("3.1")
+    assert "openapi.json" in capsys.readouterr().out
+
+
+def test_the_routes_are_those_of_the_contract():
+    agent = "/api/v1/agents/{group}/{name}"
+    assert set(OPERATIONS) == {
+        *PUBLIC,
+        *("POST /api/v1/auth/logout", "GET /api/v1/me", "GET /api/v1/groups", "GET /api/v1/tags", "GET /api/v1/agents"),
+        *("GET /api/v1/executions", "GET /api/v1/executions/{execution_id}"),
+        *(f"GET {agent}", f"POST {agent}/execute", f"GET {agent}/health", f"GET {agent}/metrics"),
+    }
+
+
+@every_operation
+def test_an_operation_has_a_name_of_its_own_and_says_what_it_does(name: str):
+    operation = OPERATIONS[name]
+    ids = [each["operationId"] for each in OPERATIONS.values()]
+    assert ids.count(operation["operationId"]) == 1
+    assert operation["operationId"].replace("_", "").islower()
+    assert operation["summary"]
+    assert operation["description"]
+    assert operation["tags"]
+
+
+@every_operation
+def test_an_operation_needs_a_token_unless_it_is_public(name: str):
+    operation = OPERATIONS[name]
+    if name in PUBLIC:
+        assert not operation.get("security")
+    else:
+        assert operation["security"] == [{"bearer": []}]
+        assert "`unauthenticated`" in operation["responses"]["401"]["description"]
+
+
+@every_operation
+def test_each_failure_of_an_operation_is_a_problem_with_codes_of_the_error_table(name: str):
+    codes = {f"`{each.code}`": each.status for each in errors_of(PlatformError)}
+    for status, response in OPERATIONS[name]["responses"].items():
+        if int(status) < 400:
+            continue
+        assert list(response["content"]) == ["application/problem+json"]
+        assert response["content"]["application/problem+json"]["schema"] == {"$ref": "#/components/schemas/Problem"}
+        for code in response["description"].split(", "):
+            assert codes[code] == int(status)
+
+
+@every_operation
+def test_an_operation_that_takes_a_body_tells_what_may_be_wrong_with_it(name: str):
+    operation = OPERATIONS[name]
+    if "requestBody" in operation:
+        assert {"400", "413", "422"} <= set(operation["responses"])
+
+
+@every_operation
+def test_a_success_has_a_described_body_or_none(name: str):
+    successes = {status: each for status, each in OPERATIONS[name]["responses"].items() if status.startswith("2")}
+    assert len(successes) == 1
+    ((status, response),) = successes.items()
+    if status == "204":
+        assert "content" not in response
+    else:
+        assert all(each.get("schema") is not None for each in response["content"].values())
+
+
+def references(node: Any) -> set[str]:
+    if isinstance(node, dict):
+        own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+        return own.union(*map(references, node.values()))
+    return set().union(*map(references, node)) if isinstance(node, list) else set()
+
+
+def test_every_reference_leads_somewhere_and_every_schema_is_used():
+    schemas = {f"#/components/schemas/{name}" for name in DOCUMENT["components"]["schemas"]}
+    used = references(DOCUMENT)
+    assert used <= schemas
+    assert schemas - used == set()
+
+
+def test_no_schema_of_the_frameworks_own_errors_is_left():
+    assert "HTTPValidationError" not in json.dumps(DOCUMENT)
+
+
+def test_an_execution_is_described_as_it_is_sent():
+    execution = DOCUMENT["components"]["schemas"]["Execution"]
+    assert execution["properties"]["cost_usd"]["type"] == "number"
+    assert set(execution["required"]) == set(execution["properties"])
+    assert execution["properties"]["status"]["enum"] == ["succeeded", "failed"]
+
+
+def test_the_document_says_that_errors_exist():
+    assert errors.AgentNotFound.code in json.dumps(DOCUMENT)
