@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME VIRTUAL_ENV
 export PYTHONPATH := $(CURDIR)/layers/platform/python
 export UV := $(CURDIR)/.tools/bin/uv
+# Node 20, which Debian brings, runs the pinned CDK; its successor's banner says nothing a reader can act on.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 PYTHON := .venv/bin/python
 BOOTSTRAP := sh infra_cdk/local/bootstrap.sh
