@@ -48,4 +48,4 @@ def who_answers() -> str:
     """In words for the user: which model executes agents."""
     if api_key():
         return "Claude, by your ANTHROPIC_API_KEY: executions cost money"
-    return "the offline Claude: example answers; costs are list prices, nothing is charged (ANTHROPIC_API_KEY: the real one)"
+    return "the offline Claude: example answers, nothing is charged (set ANTHROPIC_API_KEY for the real one)"

@@ -98,4 +98,4 @@ def test_site_and_api_share_one_origin(client: httpx.Client) -> None:
 
 
 def test_the_page_says_that_the_offline_model_answers(platform: PlatformProcess) -> None:
-    assert "the offline Claude: example answers, no cost" in platform.said
+    assert "the offline Claude: example answers, nothing is charged" in platform.said

@@ -20,7 +20,7 @@ export function Receipt({ execution, linkToRecord }: { execution: Execution; lin
           note={cached > 0 ? `${formatCount(cached)} cached` : undefined}
         />
         <Entry name="Tokens out" value={formatCount(usage.output_tokens)} />
-        <Entry name="Model" value={execution.model} />
+        <Entry name="Model" value={execution.model} note={PROVIDERS[execution.provider]} />
       </dl>
       {linkToRecord && (
         <Anchor
@@ -33,6 +33,13 @@ export function Receipt({ execution, linkToRecord }: { execution: Execution; lin
     </div>
   );
 }
+
+/** Who answered for the model that was asked for, where it is not its maker. */
+const PROVIDERS: Record<Execution['provider'], string | undefined> = {
+  anthropic: undefined,
+  bedrock: 'on Bedrock',
+  offline: 'offline',
+};
 
 function Entry({ name, value, note }: { name: string; value: string; note?: string | undefined }) {
   return (
