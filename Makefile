@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME VIRTUAL_ENV
 export PYTHONPATH := $(CURDIR)/layers/platform/python
 export UV := $(CURDIR)/.tools/bin/uv
-# Node 20, which Debian brings, runs the pinned CDK; its successor's banner says nothing a reader can act on.
+# Debian's Node.js 20 is past its end of life; the pinned CDK runs on it, and says so at length.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 PYTHON := .venv/bin/python
