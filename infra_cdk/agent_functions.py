@@ -6,8 +6,12 @@ from itertools import groupby
 
 from agent_platform.agents.definition import AgentDefinition
 
-GRACE_SECONDS = 15
-"""What a function gets beyond its slowest agent's limit: to start, to store the record, to answer."""
+GRACE_SECONDS = 30
+"""What a function gets beyond its slowest agent's limit: to start, to store the record, to answer.
+
+A write to DynamoDB that hangs is tried four times, four seconds each: the answer has been paid for by then, and an
+execution that is cut off before its record leaves no trace of it.
+"""
 
 
 @dataclass(frozen=True, slots=True)

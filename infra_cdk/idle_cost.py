@@ -136,6 +136,8 @@ _FREE_WHEN_IDLE = frozenset(
         "AWS::Lambda::LayerVersion",
         "AWS::Lambda::Permission",
         "AWS::Logs::LogGroup",
+        # Its metric costs 0.30 a month, by the hour, but only in hours in which a line of the log matched.
+        "AWS::Logs::MetricFilter",
         "AWS::RDS::DBCluster",
         "AWS::RDS::DBClusterParameterGroup",
         "AWS::RDS::DBSubnetGroup",

@@ -48,8 +48,10 @@ class Stage:
         waf: a web ACL before the REST API.
         snap_start: start functions from a snapshot. AWS bills a Python snapshot for every second it is kept.
         provisioned_concurrency: warm instances of each `dedicated` agent; 0 for none.
+        http_deadline_seconds: how long an agent may take over an HTTP request. API Gateway cuts at 29 s and then
+            nobody hears the answer that was paid for, so the function answers itself before; so does a laptop's.
         group_alarms: alarms per agent group, beside those of the platform.
-        combined_alarms: metric-math and composite alarms.
+        metric_math_alarms: alarms on an expression of several metrics.
         archive_days: how long the event bus keeps events for a replay; 0 for no archive.
         recoverable: point-in-time recovery of the tables.
         protected: keep data when a stack goes, and refuse to delete a stack or a table.
@@ -63,8 +65,9 @@ class Stage:
     waf: bool
     snap_start: bool
     provisioned_concurrency: int
+    http_deadline_seconds: int
     group_alarms: bool
-    combined_alarms: bool
+    metric_math_alarms: bool
     archive_days: int
     recoverable: bool
     protected: bool
@@ -93,8 +96,9 @@ LOCAL = Stage(
     waf=False,
     snap_start=False,
     provisioned_concurrency=0,
+    http_deadline_seconds=27,
     group_alarms=False,
-    combined_alarms=False,
+    metric_math_alarms=False,
     archive_days=0,
     recoverable=False,
     protected=False,
@@ -113,8 +117,9 @@ DEV = Stage(
     waf=False,
     snap_start=False,
     provisioned_concurrency=0,
+    http_deadline_seconds=27,
     group_alarms=False,
-    combined_alarms=False,
+    metric_math_alarms=False,
     archive_days=7,
     recoverable=True,
     protected=False,
@@ -133,8 +138,9 @@ PROD = Stage(
     waf=True,
     snap_start=True,
     provisioned_concurrency=2,
+    http_deadline_seconds=27,
     group_alarms=True,
-    combined_alarms=True,
+    metric_math_alarms=True,
     archive_days=90,
     recoverable=True,
     protected=True,

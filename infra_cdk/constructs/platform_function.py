@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -30,6 +31,10 @@ _ATTACH_TO_VPC = (
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
 )
+
+_FAILURES = '{ ($.message = "request_failed") || (($.type = "platform.report") && ($.record.status != "success")) }'
+"""Lines of a function's log that tell of a failure: an HTTP request answered with a 5xx, which Lambda counts as a
+success, and an invocation that ended without an answer (an error raised to a workflow, a crash, the time limit)."""
 
 _BOOTSTRAP = """\
 #!/bin/sh
@@ -76,8 +81,11 @@ class PlatformFunction(Construct):
         self.role = iam.Role(
             self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"), description=f"Runs {description}"
         )
-        log_group = logs.LogGroup(self, "Logs", retention=stage.log_retention, removal_policy=stage.removal_policy)
-        log_group.grant_write(self.role)
+        self._stage = stage
+        self._log_group = logs.LogGroup(
+            self, "Logs", retention=stage.log_retention, removal_policy=stage.removal_policy
+        )
+        self._log_group.grant_write(self.role)
         self.function = lambda_.Function(
             self,
             "Function",
@@ -85,7 +93,7 @@ class PlatformFunction(Construct):
             description=description,
             handler=f"functions.{folder}.handler.handler",
             role=self.role.without_policy_updates(),
-            log_group=log_group,
+            log_group=self._log_group,
             tracing=lambda_.Tracing.ACTIVE,
             timeout=timeout,
             memory_size=memory_mb or stage.memory_mb,
@@ -106,6 +114,21 @@ class PlatformFunction(Construct):
     def allow(self, actions: Sequence[str], resources: Sequence[str]) -> None:
         """Let the function do exactly these actions on exactly these ARNs."""
         self.role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
+
+    def count_failures(self, period: Duration) -> cloudwatch.Metric:
+        """Count failed requests and invocations in the function's log; call it once.
+
+        The metric exists, and is billed, only in hours in which something failed.
+        """
+        counted = logs.MetricFilter(
+            self,
+            "Failures",
+            log_group=self._log_group,
+            filter_pattern=logs.FilterPattern.literal(_FAILURES),
+            metric_namespace=self._stage.prefix,
+            metric_name=f"{self.node.id}Failures",
+        )
+        return counted.metric(period=period, statistic="Sum")
 
     def allow_unscoped(self, actions: Sequence[str], why: str) -> None:
         """Let the function do actions for which AWS offers no resource narrower than `*`; say so in `why`."""
@@ -169,7 +192,6 @@ def _environment(folder: str, around: Surroundings, network: Network | None, own
         "STAGE": around.stage.name,
         "LOG_LEVEL": around.stage.log_level,
         "POWERTOOLS_SERVICE_NAME": folder,
-        "POWERTOOLS_METRICS_NAMESPACE": "AgentPlatform",
     }
     if network:
         # Without a NAT gateway the way to AWS is IPv6, and only the dual-stack endpoints answer there.

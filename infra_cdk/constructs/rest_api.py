@@ -4,6 +4,7 @@ import json
 
 from aws_cdk import Duration
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -36,7 +37,10 @@ class RestApi(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, authorizer: lambda_.IFunction) -> None:
         super().__init__(scope, construct_id)
         account = self._let_the_gateway_log(stage)
-        log_group = logs.LogGroup(self, "AccessLog", retention=stage.log_retention, removal_policy=stage.removal_policy)
+        self._stage = stage
+        self._access_log = logs.LogGroup(
+            self, "AccessLog", retention=stage.log_retention, removal_policy=stage.removal_policy
+        )
         self.api = apigateway.RestApi(
             self,
             "Api",
@@ -45,7 +49,7 @@ class RestApi(Construct):
             endpoint_configuration=apigateway.EndpointConfiguration(types=[apigateway.EndpointType.REGIONAL]),
             deploy_options=apigateway.StageOptions(
                 stage_name=stage.name,
-                access_log_destination=apigateway.LogGroupLogDestination(log_group),
+                access_log_destination=apigateway.LogGroupLogDestination(self._access_log),
                 access_log_format=apigateway.AccessLogFormat.custom(json.dumps(_ACCESS_LOG)),
                 logging_level=apigateway.MethodLoggingLevel.ERROR,
                 data_trace_enabled=False,
@@ -69,6 +73,23 @@ class RestApi(Construct):
             self, "Bodies", rest_api=self.api, validate_request_body=True, validate_request_parameters=False
         )
         self._base = self.api.root.resource_for_path(BASE_PATH)
+
+    def count_authorizer_failures(self, period: Duration) -> cloudwatch.Metric:
+        """Count requests which the authorizer could not decide, in the access log; call it once.
+
+        Lambda's own count of errors is of no use: the authorizer says 401 by raising, so every bad token is one.
+        """
+        counted = logs.MetricFilter(
+            self,
+            "AuthorizerFailures",
+            log_group=self._access_log,
+            filter_pattern=logs.FilterPattern.any(
+                *(logs.FilterPattern.string_value("$.error", "=", answer) for answer in _UNDECIDED)
+            ),
+            metric_namespace=self._stage.prefix,
+            metric_name="AuthorizerFailures",
+        )
+        return counted.metric(period=period, statistic="Sum")
 
     def route_public(self, function: lambda_.IFunction) -> None:
         """Let the routes that need no token reach `function`."""
@@ -145,6 +166,9 @@ class RestApi(Construct):
         account.apply_removal_policy(stage.removal_policy)
         return account
 
+
+_UNDECIDED = ("AUTHORIZER_FAILURE", "AUTHORIZER_CONFIGURATION_ERROR")
+"""Types of the gateway's answer when the authorizer raised, and when it timed out or answered no policy."""
 
 _ACCESS_LOG = {
     "request_id": "$context.requestId",

@@ -11,7 +11,7 @@ from infra_cdk.local import offline_claude
 from infra_cdk.local.display import Display
 from infra_cdk.local.environment import platform_environment
 from infra_cdk.local.errors import LocalRunError
-from infra_cdk.local.ports import LOOPBACK, fixed_port, next_free
+from infra_cdk.local.ports import LOOPBACK, choosing, fixed_port, next_free
 from infra_cdk.local.processes import Child, Children
 from infra_cdk.local.run import CHECK_SECONDS, answers
 from infra_cdk.local.state import ROOT, State
@@ -36,9 +36,9 @@ class AgentRun:
             LocalRunError: there is no such agent, or it does not start.
         """
         example = self._example()
-        port = fixed_port() or next_free(FIRST_PORT)
-        url = f"http://{LOOPBACK}:{port}/api/v1/agents/{self._id}"
-        with self._display.step(f"Starting {self._id}"):
+        with self._display.step(f"Starting {self._id}"), choosing(self._display.say):
+            port = fixed_port() or next_free(FIRST_PORT)
+            url = f"http://{LOOPBACK}:{port}/api/v1/agents/{self._id}"
             environment = platform_environment(**self._model())
             agent = Child(
                 f"The agent {self._id}",

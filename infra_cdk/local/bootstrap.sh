@@ -29,7 +29,7 @@ step() {
     began=$(date +%s)
     "$@" >"$log" 2>&1 </dev/null &
     pid=$!
-    trap 'kill "$pid" 2>/dev/null; rm -f "$log"; printf "\n"; exit 130' INT TERM HUP
+    trap 'kill "$pid" 2>/dev/null; wait "$pid" 2>/dev/null; rm -f "$log"; printf "\n"; exit 130' INT TERM HUP
     [ -t 1 ] || printf '  %s …\n' "$title"
     told=0
     while kill -0 "$pid" 2>/dev/null; do

@@ -1,6 +1,7 @@
 """`make dev`: the platform with its sources watched. Vite serves the site; functions and agents are renewed."""
 
 import shutil
+import socket
 import sys
 import time
 from collections.abc import Collection
@@ -11,7 +12,7 @@ from watchfiles import watch
 from infra_cdk.local import emulator
 from infra_cdk.local.environment import child_environment, platform_environment
 from infra_cdk.local.errors import LocalRunError
-from infra_cdk.local.ports import LOOPBACK
+from infra_cdk.local.ports import LOOPBACK, reserve
 from infra_cdk.local.processes import Child
 from infra_cdk.local.run import Run, answers
 from infra_cdk.local.signals import StopRequested
@@ -35,9 +36,13 @@ class DevRun(Run):
         self._groups = _groups()
         super().start()
 
+    def reserve_front(self) -> socket.socket:
+        """Here the gateway stands behind Vite."""
+        return reserve(self.ports.gateway)
+
     def start_site(self) -> None:
         """Vite in front, with the API behind it."""
-        self.start_gateway(self.ports.gateway)
+        self.start_gateway()
         vite = Child(
             "Vite",
             [

@@ -88,6 +88,32 @@ def trace_gateway_answers() -> None:
     apigateway_v1._gateway_error_response = answer_with_trace_id
 
 
+def refuse_web_pages() -> None:
+    """Refuse what a page in a browser could send: MiniStack checks no signature and allows every origin, so any site
+    the developer visits could read its secrets and replace its functions.
+
+    A browser names the origin of the page, and after DNS rebinding another host; the platform's own clients
+    do neither. The REST API stays open: it asks for a token, and the site's gateway stands before it.
+    """
+    serve = app.app
+
+    async def serve_own_clients(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] in ("http", "websocket") and not scope["path"].startswith("/restapis/"):
+            headers = dict(scope["headers"])
+            name = headers.get(b"host", b"").decode("latin-1").rsplit(":", 1)[0]
+            own = name.endswith(("127.0.0.1", "localhost")) and b"origin" not in headers
+            if not own and scope["type"] == "http":
+                await send(
+                    {"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]}
+                )
+                await send({"type": "http.response.body", "body": b"Only programs of this machine may ask.\n"})
+            if not own:
+                return
+        await serve(scope, receive, send)
+
+    app.app = serve_own_clients
+
+
 def renew_workers_on_signal() -> None:
     """On SIGUSR1 end all waiting workers; the next request starts new ones with the code as it is then."""
 
@@ -117,6 +143,7 @@ if __name__ == "__main__":
     end_once_saved(Path(os.environ["COMPLETE_MARK"]))
     log_functions(Path(os.environ["FUNCTION_LOG"]))
     trace_gateway_answers()
+    refuse_web_pages()
     renew_workers_on_signal()
     if "FUNCTIONS_FROM" in os.environ:
         run_functions_from(Path(os.environ["FUNCTIONS_FROM"]))

@@ -1,11 +1,12 @@
 """One origin for site and API, as CloudFront is in the cloud: static files here, `/api/*` to the emulated API Gateway.
 
-Run as `python -m infra_cdk.local.gateway --port P --api URL [--site FOLDER]`.
+Run as `python -m infra_cdk.local.gateway --socket FD --api URL [--site FOLDER]`.
 """
 
 import argparse
 import re
 import secrets
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import httpx
 import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -78,9 +80,15 @@ class ApiProxy:
             limit = MAX_BODY_BYTES // 2**20
             return problem(413, "payload_too_large", "Payload too large", f"Send at most {limit} MB.")
         query: bytes = request.scope["query_string"]
+        try:
+            target = self._api.copy_with(
+                raw_path=self._api.raw_path.rstrip(b"/") + path + (b"?" + query if query else b"")
+            )
+        except httpx.InvalidURL:
+            return problem(400, "bad_request", "Bad request", "The address holds a character that belongs encoded.")
         outgoing = self._client.build_request(
             request.method,
-            self._api.copy_with(raw_path=self._api.raw_path.rstrip(b"/") + path + (b"?" + query if query else b"")),
+            target,
             headers=[(name, value) for name, value in request.headers.raw if _end_to_end(name, request)]
             + _forwarded(request),
             content=body,
@@ -88,7 +96,7 @@ class ApiProxy:
         try:
             answer = await self._client.send(outgoing, stream=True)
         except httpx.ReadTimeout:
-            detail = f"No answer within {ANSWER_SECONDS:g} s. The execution may still finish: see /api/v1/executions."
+            detail = f"No answer within {ANSWER_SECONDS:g} s. What was asked for may still be done."
             return problem(504, "timed_out", "Timed out", detail)
         except httpx.TransportError as error:
             detail = f"The emulated cloud does not answer ({type(error).__name__}): see .local/logs/emulator.log."
@@ -141,7 +149,23 @@ def create_gateway(api: str, site: Path | None, transport: httpx.AsyncBaseTransp
     routes = [Route("/api/{path:path}", ApiProxy(api, client).__call__, methods=METHODS)]
     if site is not None:
         routes.append(Route("/{path:path}", Site(site).__call__, methods=["GET", "HEAD"]))
-    return Starlette(routes=routes, middleware=[Middleware(SecurityHeaders)], lifespan=lifespan)
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(SecurityHeaders)],
+        exception_handlers={HTTPException: _refused},
+        lifespan=lifespan,
+    )
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    """What Starlette refuses itself: a method or an address that there is not."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - Starlette dispatches by this type
+    code, title = (
+        ("method_not_allowed", "Method not allowed") if error.status_code == 405 else ("not_found", "Not found")
+    )
+    answer = problem(error.status_code, code, title, f"{error.detail}.")
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 async def _as_it_comes(answer: httpx.Response) -> AsyncIterator[bytes]:
@@ -180,18 +204,18 @@ def _forwarded(request: Request) -> list[tuple[bytes, bytes]]:
 def main() -> None:
     """Serve until a signal ends it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--socket", type=int, required=True, help="descriptor of the listening socket to serve on")
     parser.add_argument("--api", required=True, help="base URL of the API's stage")
     parser.add_argument("--site", type=Path, help="folder of the built site")
     options = parser.parse_args()
-    uvicorn.run(
+    config = uvicorn.Config(
         create_gateway(options.api, options.site),
-        host=LOOPBACK,
-        port=options.port,
         server_header=False,
+        access_log=False,  # it would keep what somebody wrongly puts into a query, such as a token
         proxy_headers=False,  # nobody in front of us is trusted to say who the client is
         timeout_graceful_shutdown=2,
     )
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=options.socket)])
 
 
 if __name__ == "__main__":

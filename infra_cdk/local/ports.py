@@ -4,10 +4,13 @@ The emulated cloud remembers some of them (a function's environment names the da
 old ports again need not deploy.
 """
 
+import fcntl
 import json
 import os
 import socket
-from collections.abc import Collection
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -26,6 +29,34 @@ class Ports:
     emulator: int = 4566
     database: int = 5433
     claude: int = 8790
+
+
+@contextmanager
+def choosing(tell: Callable[[str], None] = lambda _: None) -> Iterator[None]:
+    """Held by one start of this user at a time, from the choice of ports until somebody listens on them.
+
+    `tell` hears that another start is waited for.
+    """
+    path = Path(tempfile.gettempdir()) / f"ai-agents-platform-{os.getuid()}.lock"
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            tell("Another start is taking its ports: waiting for it.")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def reserve(port: int) -> socket.socket:
+    """Listen on a port, for a server that is started later and takes the socket over.
+
+    Raises:
+        LocalRunError: somebody was quicker.
+    """
+    try:
+        return socket.create_server((LOOPBACK, port), backlog=512)
+    except OSError as error:
+        raise LocalRunError(f"Port {port} was taken just now ({error.strerror}): start again.") from error
 
 
 def is_free(port: int) -> bool:
@@ -76,8 +107,11 @@ def choose(remembered: Path, site: int | None) -> tuple[Ports, list[str]]:
     Raises:
         LocalRunError: no free port within reach.
     """
-    wanted = _read(remembered) | ({} if site is None else {"site": site})
+    wanted = _read(remembered)
     chosen: dict[str, int] = {}
+    if site is not None:
+        chosen["site"] = site
+        del wanted["site"]
     moved: list[str] = []
     for name, port in wanted.items():
         chosen[name] = next_free(port, chosen.values())

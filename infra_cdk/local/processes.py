@@ -2,6 +2,7 @@
 
 import pwd
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,7 @@ class Child:
         log: file that takes its output, written anew at each start.
         environment: all of it; nothing is inherited.
         user: whom to run as, for a child that refuses to run as root.
+        inherited: an open socket that it takes over, under the same descriptor.
         stop_signal: sent to the whole group to end it in order.
         stop_seconds: how long it may take after that before it is killed.
     """
@@ -40,6 +42,7 @@ class Child:
         environment: Mapping[str, str],
         directory: Path | None = None,
         user: pwd.struct_passwd | None = None,
+        inherited: socket.socket | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         stop_seconds: float = 5.0,
     ) -> None:
@@ -51,6 +54,7 @@ class Child:
         self._environment = environment
         self._directory = directory
         self._user = user
+        self._inherited = () if inherited is None else (inherited.fileno(),)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> int:
@@ -69,6 +73,7 @@ class Child:
                     env=self._environment,
                     cwd=self._directory,
                     start_new_session=True,
+                    pass_fds=self._inherited,
                     **run_as(self._user),
                 )
             except OSError as error:

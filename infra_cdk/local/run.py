@@ -1,6 +1,7 @@
 """One run of the platform on this machine, from the first child to the last."""
 
 import os
+import socket
 import sys
 import time
 import urllib.error
@@ -12,7 +13,7 @@ from infra_cdk.local.deploy import Deployer, context
 from infra_cdk.local.display import Display
 from infra_cdk.local.environment import platform_environment
 from infra_cdk.local.errors import LocalRunError
-from infra_cdk.local.ports import LOOPBACK, choose
+from infra_cdk.local.ports import LOOPBACK, choose, choosing, reserve
 from infra_cdk.local.processes import Child, Children
 from infra_cdk.local.seed import ROLES, Seeder
 from infra_cdk.local.state import ROOT, State, credentials, write_private
@@ -38,12 +39,9 @@ class Run:
         self.state = state
         self.children = children
         self.display = display
+        self._site_port = site_port
         self._key = offline_claude.api_key()
-        self.ports, moved = choose(state.ports, site_port)
         self._people = credentials(state.credentials)
-        for sentence in moved:
-            display.say(sentence)
-        self.emulator = emulator.emulator(state, self.ports.emulator, self.functions_from)
 
     @property
     def address(self) -> str:
@@ -59,7 +57,9 @@ class Run:
         if not offline_claude.CATALOGUE.exists():
             raise LocalRunError(f"{offline_claude.CATALOGUE} is missing: start by `make run`, which compiles it.")
         self.state.running.unlink(missing_ok=True)
-        self._start_servers()
+        with choosing(self.display.say):
+            self._choose_ports()
+            self._start_servers()
         self.deploy()
         with self.display.step("Waiting for the first answer"):
             self.start_site()
@@ -100,34 +100,40 @@ class Run:
                     self.seeder.ensure_user(person, self._people[person])
             deployer.finish()
 
+    def reserve_front(self) -> socket.socket:
+        """The socket that the gateway will serve on; held from the start, since a deployment may take a minute."""
+        return reserve(self.ports.site)
+
     def start_site(self) -> None:
         """Serve site and API on one origin."""
-        self.start_gateway(self.ports.site, "--site", str(SITE))
+        self.start_gateway("--site", str(SITE))
 
-    def start_gateway(self, port: int, *options: str) -> None:
+    def start_gateway(self, *options: str) -> None:
         """Start the gateway and wait until the API answers through it.
 
         Raises:
             ChildError: it does not.
         """
-        gateway = Child(
-            "The gateway",
-            [
-                sys.executable,
-                "-m",
-                "infra_cdk.local.gateway",
-                "--port",
-                str(port),
-                "--api",
-                self.deployment.api,
-                *options,
-            ],
-            log=self.state.log("gateway"),
-            environment=platform_environment(),
-            directory=ROOT,
-        )
-        self.children.start(gateway)
-        gateway.wait_until(lambda: answers(f"http://{LOOPBACK}:{port}/api/v1/health"), FIRST_ANSWER_SECONDS)
+        with self._front as front:
+            health = f"http://{LOOPBACK}:{front.getsockname()[1]}/api/v1/health"
+            arguments = ["--socket", str(front.fileno()), "--api", self.deployment.api, *options]
+            gateway = Child(
+                "The gateway",
+                [sys.executable, "-m", "infra_cdk.local.gateway", *arguments],
+                log=self.state.log("gateway"),
+                environment=platform_environment(),
+                directory=ROOT,
+                inherited=front,
+            )
+            self.children.start(gateway)
+        gateway.wait_until(lambda: answers(health), FIRST_ANSWER_SECONDS)
+
+    def _choose_ports(self) -> None:
+        self.ports, moved = choose(self.state.ports, self._site_port)
+        for sentence in moved:
+            self.display.say(sentence)
+        self._front = self.reserve_front()
+        self.emulator = emulator.emulator(self.state, self.ports.emulator, self.functions_from)
 
     def _start_servers(self) -> None:
         password = self._people["database"]["password"]

@@ -31,9 +31,12 @@ class Site:
         """The file for a path; the page for a path without a suffix; None where neither is right."""
         if "\0" in path:
             return None
-        wanted = (self._folder / path).resolve()
-        if not wanted.is_relative_to(self._folder):
+        try:
+            wanted = (self._folder / path).resolve()
+            if not wanted.is_relative_to(self._folder):
+                return None
+            if wanted.is_file():
+                return wanted
+        except OSError:  # a name longer than the file system takes
             return None
-        if wanted.is_file():
-            return wanted
         return None if wanted.suffix else self._folder / "index.html"

@@ -13,10 +13,24 @@ from infra_cdk.constructs.platform_function import PlatformFunction, Surrounding
 from infra_cdk.stacks.data import DataStack
 from infra_cdk.stages import Stage
 
+LONGEST_FUNCTION_NAME = 64
+"""Characters that Lambda takes (API reference, CreateFunction)."""
+
 
 def group_function_name(stage: Stage, group: str) -> str:
-    """The physical name of a group's function: a convention, since workflows find the function by the group's id."""
-    return f"{stage.prefix}-run_agent-{group}"
+    """The physical name of a group's function: a convention, since workflows find the function by the group's id.
+
+    Raises:
+        ValueError: the group's name makes it longer than Lambda takes.
+    """
+    beginning = f"{stage.prefix}-run_agent-"
+    room = LONGEST_FUNCTION_NAME - len(beginning)
+    if len(group) > room:
+        raise ValueError(
+            f"The group `{group}` has {len(group)} characters; its function's name in stage {stage.name}, "
+            f"`{beginning}<group>`, leaves {room} of Lambda's {LONGEST_FUNCTION_NAME}. Give the group a shorter name."
+        )
+    return beginning + group
 
 
 class AgentsStack(Stack):
@@ -51,6 +65,7 @@ class AgentsStack(Stack):
             "AGENT_METRICS_TABLE": tables.agent_metrics.table_name,
             "CLAUDE_PROVIDER": "direct",
             "CLAUDE_SECRET_ARN": data.claude_secret.secret_arn,
+            "HTTP_DEADLINE_SECONDS": str(self._stage.http_deadline_seconds),
         }
         if self._claude_base_url:
             variables["CLAUDE_BASE_URL"] = self._claude_base_url

@@ -16,11 +16,16 @@ from infra_cdk.nag import acknowledge
 from infra_cdk.stacks.data import DataStack
 from infra_cdk.stages import Stage
 
-ATTEMPTS = 10
-"""How often a batch that fails is tried again before its records are given up and the dead-letter queue is told."""
+WITHOUT_LIMIT = -1
+"""Attempts at a batch that fails. Lambda promises no pause between them, so a count says nothing about time: ten were
+over in minutes, and an outage of the bus of an hour sent every event of that hour to the dead-letter queue. The age of
+a record is the bound instead."""
 
 OLDEST_RECORD = Duration.hours(12)
-"""A record older than this is given up as well (a stream keeps them for 24 h); the outbox item outlives both."""
+"""A record older than this is given up and the dead-letter queue is told. Twelve hours outlast an outage of the bus and
+leave as much again of the 24 h that a stream keeps a record. It bounds a record that can never be published as well:
+what stands before it is published (the relay names the first failure, and a batch that fails as a whole is split), what
+follows in its shard waits, which the alarm RelayLag tells after a minute, and goes on when the record has aged out."""
 
 
 class EventsStack(Stack):
@@ -97,7 +102,7 @@ class EventsStack(Stack):
                 parallelization_factor=1,
                 bisect_batch_on_error=True,
                 report_batch_item_failures=True,
-                retry_attempts=ATTEMPTS,
+                retry_attempts=WITHOUT_LIMIT,
                 max_record_age=OLDEST_RECORD,
                 on_failure=sources.SqsDlq(self.dead_letters),
                 # What DynamoDB deletes by its time to live is no event.

@@ -49,7 +49,7 @@ class ObservabilityStack(Stack):
         if address:
             self.topic.add_subscription(subscriptions.EmailSubscription(address))
         self._gateway = api.gateway.api
-        self._alarms: list[cloudwatch.IAlarm] = [
+        self._alarms: list[cloudwatch.Alarm] = [
             *self._gateway_alarms(api),
             *self._relay_alarms(events),
             self._alarm(
@@ -62,8 +62,8 @@ class ObservabilityStack(Stack):
         if stage.group_alarms:
             for agent, function in agents:
                 self._add_agent_alarms(agent, function)
-        if stage.combined_alarms:
-            self._combine()
+        if stage.metric_math_alarms:
+            self._alarms.append(self._error_share_alarm())
         self._dashboard(api, events, workflows)
         CfnOutput(self, "AlarmTopicArn", value=self.topic.topic_arn)
 
@@ -90,8 +90,18 @@ class ObservabilityStack(Stack):
                 "the API answers 5xx",
             ),
             self._alarm("Slow", p99, SLOW_MILLISECONDS, "answers come close to the gateway's time limit"),
-            self._alarm("AuthorizerErrors", _errors(api.authorize), 1, "tokens cannot be checked, so all are refused"),
-            self._alarm("ApiErrors", _errors(api.control_plane), 1, "the control plane raises errors"),
+            self._alarm(
+                "AuthorizerErrors",
+                api.gateway.count_authorizer_failures(PERIOD),
+                1,
+                "tokens cannot be checked, so requests are refused with 500",
+            ),
+            self._alarm(
+                "ApiErrors",
+                api.control_plane.count_failures(PERIOD),
+                1,
+                "the control plane answers 5xx, crashes or runs out of time",
+            ),
             # Without a dimension the metric covers every function of the account and region.
             self._alarm(
                 "Throttles",
@@ -113,7 +123,8 @@ class ObservabilityStack(Stack):
         name, slow = agent.construct_id, agent.timeout_seconds * 1000 * 0.9
         lambda_ = function.function
         duration = lambda_.metric_duration(period=PERIOD, statistic="p99")
-        self._alarm(f"{name}Errors", _errors(function), 5, f"{name} raises errors")
+        failures = function.count_failures(PERIOD)
+        self._alarm(f"{name}Errors", failures, 5, f"{name} answers 5xx, fails workflow steps, crashes or times out")
         self._alarm(f"{name}Throttles", lambda_.metric_throttles(period=PERIOD), 1, f"calls of {name} are refused")
         self._alarm(f"{name}Slow", duration, slow, f"{name} comes close to its time limit")
 
@@ -131,7 +142,7 @@ class ObservabilityStack(Stack):
         alarm.add_alarm_action(actions.SnsAction(self.topic))
         return alarm
 
-    def _combine(self) -> None:
+    def _error_share_alarm(self) -> cloudwatch.Alarm:
         share = cloudwatch.MathExpression(
             expression="IF(calls > 20, 100 * faults / calls, 0)",
             label="Share of requests answered with 5xx",
@@ -141,18 +152,7 @@ class ObservabilityStack(Stack):
                 "calls": self._gateway.metric_count(period=PERIOD, statistic="Sum"),
             },
         )
-        self._alarms.append(
-            self._alarm("ErrorShare", share, ERROR_PERCENT, f"{ERROR_PERCENT}% of the requests or more end in a 5xx")
-        )
-        # Of the platform's alarms only: a rule holds at most 100 alarms and 10,240 characters.
-        any_of_them = (cloudwatch.AlarmRule.from_alarm(each, cloudwatch.AlarmState.ALARM) for each in self._alarms)
-        unhealthy = cloudwatch.CompositeAlarm(
-            self,
-            "Unhealthy",
-            alarm_description=f"{self._stage.prefix}: an alarm of the platform is on. See docs/operations.md.",
-            alarm_rule=cloudwatch.AlarmRule.any_of(*any_of_them),
-        )
-        self._alarms.append(unhealthy)
+        return self._alarm("ErrorShare", share, ERROR_PERCENT, f"{ERROR_PERCENT}% or more of the requests end in a 5xx")
 
     def _dashboard(self, api: ApiStack, events: EventsStack, workflows: WorkflowsStack) -> None:
         board = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=self._stage.prefix)
@@ -166,10 +166,13 @@ class ObservabilityStack(Stack):
         )
         board.add_widgets(
             *(
-                cloudwatch.GraphWidget(
-                    title=f"Agents: {metric.lower()} by group", left=[self._by_group(metric, statistic)]
+                cloudwatch.GraphWidget(title=f"Agents: {title} by group", left=[self._by_group(metric, statistic)])
+                for title, metric, statistic in (
+                    ("invocations", "Invocations", "Sum"),
+                    # A request answered with a 5xx is none of Lambda's errors: "Refused and failed" has those.
+                    ("crashes and failed steps", "Errors", "Sum"),
+                    ("duration", "Duration", "p99"),
                 )
-                for metric, statistic in (("Invocations", "Sum"), ("Errors", "Sum"), ("Duration", "p99"))
             )
         )
         board.add_widgets(
@@ -189,10 +192,6 @@ class ObservabilityStack(Stack):
         return cloudwatch.MathExpression(
             expression=f"SEARCH('{search}', '{statistic}', {PERIOD.to_seconds()})", label="", using_metrics={}
         )
-
-
-def _errors(function: PlatformFunction) -> cloudwatch.Metric:
-    return function.function.metric_errors(period=PERIOD, statistic="Sum")
 
 
 def _graph(title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.GraphWidget:

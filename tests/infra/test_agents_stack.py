@@ -2,8 +2,11 @@
 
 import pytest
 
+from agent_platform.agents.definition import AgentDefinition
 from infra_cdk.agent_functions import GRACE_SECONDS, agent_functions
 from infra_cdk.repository import AGENT_DEFS
+from infra_cdk.stacks.agents import group_function_name
+from infra_cdk.stages import LOCAL, PROD
 from tests.infra.templates import Grant, Synthesized, text
 
 pytestmark = pytest.mark.xdist_group("infra")
@@ -78,6 +81,30 @@ def test_a_dedicated_agent_has_a_warm_function_beside_its_groups(special: Synthe
 def test_a_function_lives_as_long_as_its_slowest_agent_may_take(special: Synthesized) -> None:
     assert special.function("ConstructionRealEstate", "Agents").properties["Timeout"] == 600 + GRACE_SECONDS
     assert special.function("CloudOperationsPodCrashDiagnoser", "Agents").properties["Timeout"] == 40 + GRACE_SECONDS
+
+
+def test_a_hung_write_still_ends_before_the_function() -> None:
+    """Four tries of four seconds, after an agent that took all of its time."""
+    assert GRACE_SECONDS > 4 * 4
+    longest = AgentDefinition.model_json_schema()["$defs"]["Limits"]["properties"]["timeout_seconds"]["maximum"]
+    assert longest + GRACE_SECONDS <= 900, "Lambda's limit"
+
+
+def test_an_agent_answers_before_the_gateway_cuts(cloud_stage: Synthesized, local: Synthesized) -> None:
+    def deadlines(stage: Synthesized) -> set[str]:
+        functions = stage.resources("AWS::Lambda::Function", "Agents")
+        return {each.properties["Environment"]["Variables"]["HTTP_DEADLINE_SECONDS"] for each in functions}
+
+    assert deadlines(cloud_stage) == {"27"}
+    assert deadlines(local) == {"27"}
+
+
+def test_a_group_whose_name_is_too_long_for_lambda_is_refused_by_name() -> None:
+    assert len(group_function_name(PROD, "g" * 35)) == 64
+    with pytest.raises(ValueError, match=rf"The group `{'g' * 36}` has 36 .*leaves 35 of Lambda's 64"):
+        group_function_name(PROD, "g" * 36)
+    with pytest.raises(ValueError, match="leaves 34 of"):
+        group_function_name(LOCAL, "g" * 35)
 
 
 def test_names_stay_inside_of_lambdas_64_characters(prod: Synthesized) -> None:

@@ -168,6 +168,19 @@ def test_only_production_has_a_web_acl_and_it_reads_no_bodies(prod: Synthesized,
     assert dev.resources("AWS::WAFv2::WebACL") == []
 
 
+def test_the_firewall_counts_senders_by_an_address_that_nobody_can_forge(prod: Synthesized) -> None:
+    rules = prod.one("AWS::WAFv2::WebACL").properties["Rules"]
+    (limit,) = [rule["Statement"]["RateBasedStatement"] for rule in rules if "Action" in rule]
+
+    assert limit["AggregateKeyType"] == "IP"
+    assert "ForwardedIPConfig" not in limit
+    assert 300 * prod.stage.throttle.requests_per_second > limit["Limit"]
+
+
+def test_the_control_plane_ends_before_the_gateway_stops_listening(stage: Synthesized) -> None:
+    assert stage.function("Api", "Api").properties["Timeout"] == 27
+
+
 def own_grants(stage: Synthesized, function: str) -> set[Grant]:
     services = {"dynamodb", "secretsmanager"}
     return {each for each in stage.grants(function, "Api") if each.action.partition(":")[0] in services}

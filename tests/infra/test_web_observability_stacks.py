@@ -1,6 +1,7 @@
 """The web site's distribution; dashboard and alarms."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,9 @@ from infra_cdk.security_headers import SECURITY_HEADERS
 from tests.infra.templates import Synthesized, text
 
 pytestmark = pytest.mark.xdist_group("infra")
+
+ALARMS = {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"}
+"""Every type of alarm must have an action: a composite one that only colours the dashboard tells nobody."""
 
 
 def test_site_and_api_share_one_origin_and_no_answer_of_the_api_is_cached(cloud_stage: Synthesized) -> None:
@@ -82,11 +86,14 @@ def test_a_laptop_has_no_distribution(local: Synthesized) -> None:
 
 def test_every_alarm_reaches_the_topic_and_says_what_it_means(stage: Synthesized) -> None:
     topic = stage.one("AWS::SNS::Topic")
+    alarms = [each for each in stage.resources() if each.kind in ALARMS]
 
-    for alarm in stage.resources("AWS::CloudWatch::Alarm"):
+    assert len(alarms) >= 8
+    for alarm in alarms:
         assert [text(action) for action in alarm.properties["AlarmActions"]] == [f"<{topic.logical_id}>"]
         assert alarm.properties["AlarmDescription"].endswith("See docs/operations.md.")
-        assert alarm.properties["TreatMissingData"] == "notBreaching"
+        if alarm.kind == "AWS::CloudWatch::Alarm":
+            assert alarm.properties["TreatMissingData"] == "notBreaching"
 
 
 def test_cloudwatch_may_publish_to_the_topic_for_this_account(stage: Synthesized) -> None:
@@ -111,8 +118,9 @@ def test_errors_latency_throttles_dead_letters_and_lag_are_watched_in_every_stag
 
     assert {
         "5XXError",
+        "ApiFailures",
         "ApproximateNumberOfMessagesVisible",
-        "Errors",
+        "AuthorizerFailures",
         "ExecutionsFailed",
         "IteratorAge",
         "Latency",
@@ -124,9 +132,69 @@ def test_production_watches_each_group_and_the_whole(prod: Synthesized) -> None:
     names = {each.logical_id for each in prod.resources("AWS::CloudWatch::Alarm")}
 
     assert all(any(name.startswith(f"Legal{what}") for name in names) for what in ("Errors", "Throttles", "Slow"))
-    rule = text(prod.one("AWS::CloudWatch::CompositeAlarm").properties["AlarmRule"])
-    assert rule.count("ALARM(") == 9
-    assert "Legal" not in rule
+    share = alarm(prod, "ErrorShare")
+    assert {each["MetricStat"]["Metric"]["MetricName"] for each in share["Metrics"] if "MetricStat" in each} == {
+        "5XXError",
+        "Count",
+    }
+
+
+def test_a_refused_token_rings_no_alarm(stage: Synthesized) -> None:
+    """The authorizer says 401 by raising, which Lambda counts as an error; the access log knows the difference."""
+    counted = metric_filter(stage, "AuthorizerErrors")
+
+    assert counted["FilterPattern"] == (
+        '{ ($.error = "AUTHORIZER_FAILURE") || ($.error = "AUTHORIZER_CONFIGURATION_ERROR") }'
+    )
+    assert "AccessLog" in text(counted["LogGroupName"])
+    access_log = json.loads(stage.one("AWS::ApiGateway::Stage").properties["AccessLogSetting"]["Format"])
+    assert access_log["error"] == "$context.error.responseType"
+    refused = [each.properties.get("MetricName") for each in stage.resources("AWS::CloudWatch::Alarm")]
+    assert "Errors" not in refused
+
+
+def test_a_request_that_failed_counts_although_lambda_calls_it_a_success(prod: Synthesized) -> None:
+    for name, log in (("ApiErrors", "ApiLogs"), ("LegalErrors", "LegalLogs")):
+        counted = metric_filter(prod, name)
+        assert '$.message = "request_failed"' in counted["FilterPattern"]
+        assert '$.record.status != "success"' in counted["FilterPattern"]
+        assert text(counted["LogGroupName"]).startswith(f"<{log}")
+
+
+def test_no_two_filters_count_into_one_metric(prod: Synthesized) -> None:
+    counted = [
+        transformation["MetricName"]
+        for each in prod.resources("AWS::Logs::MetricFilter")
+        for transformation in each.properties["MetricTransformations"]
+    ]
+
+    assert len(set(counted)) == len(counted)
+    assert {"ApiFailures", "AuthorizerFailures", "LegalFailures"} <= set(counted)
+
+
+def alarm(stage: Synthesized, named: str) -> dict[str, Any]:
+    """The properties of the alarm made by the construct with this id."""
+    (found,) = [
+        each.properties
+        for each in stage.resources("AWS::CloudWatch::Alarm")
+        if each.logical_id.rstrip("0123456789ABCDEF") == named
+    ]
+    return found
+
+
+def metric_filter(stage: Synthesized, alarm_name: str) -> dict[str, Any]:
+    """The properties of the metric filter that the alarm looks at."""
+    watched = alarm(stage, alarm_name)
+    (found,) = [
+        each.properties
+        for each in stage.resources("AWS::Logs::MetricFilter")
+        for transformation in each.properties["MetricTransformations"]
+        if (transformation["MetricNamespace"], transformation["MetricName"])
+        == (watched["Namespace"], watched["MetricName"])
+    ]
+    # No default value: a count of nothing would be a metric that bills all month.
+    assert all("DefaultValue" not in each for each in found["MetricTransformations"])
+    return found
 
 
 def test_one_dashboard_shows_the_platform(stage: Synthesized) -> None:
@@ -135,4 +203,11 @@ def test_one_dashboard_shows_the_platform(stage: Synthesized) -> None:
     )
 
     titles = {widget["properties"].get("title") for widget in body["widgets"]}
-    assert {"Requests", "Agents: errors by group", "Workflow runs", "Relay lag", "Dead letters", "Alarms"} <= titles
+    assert {
+        "Requests",
+        "Agents: crashes and failed steps by group",
+        "Workflow runs",
+        "Relay lag",
+        "Dead letters",
+        "Alarms",
+    } <= titles

@@ -64,6 +64,33 @@ def test_every_task_retries_a_stated_number_of_times_with_jitter(path: Path) -> 
             assert rule["ErrorEquals"] != ["States.ALL"], f"{name} retries errors that no retry can mend"
 
 
+def test_only_errors_are_retried_that_leave_nothing_to_pay_twice(path: Path) -> None:
+    """A model's answer may be lost after it was paid: the function timed out, the record could not be written, the
+    connection to Lambda broke. Those named here come before the model or instead of its answer."""
+    unpaid = {
+        "Lambda.ServiceException",
+        "Lambda.SnapStartException",
+        "Lambda.SnapStartNotReadyException",
+        "Lambda.SnapStartTimeoutException",
+        "Lambda.TooManyRequestsException",
+        "ModelError",
+        "ModelOverloaded",
+        "ModelUnreachable",
+    }
+    for name, task in tasks(path):
+        retried = {error for rule in task["Retry"] for error in rule["ErrorEquals"]}
+        assert retried == unpaid, name
+
+
+def test_the_models_errors_that_are_retried_are_those_that_the_platform_calls_transient(path: Path) -> None:
+    transient = {
+        name for name, kind in vars(errors).items() if isinstance(kind, type) and getattr(kind, "transient", False)
+    }
+    for name, task in tasks(path):
+        retried = {error for rule in task["Retry"] for error in rule["ErrorEquals"]}
+        assert {error for error in retried if not error.startswith(RESERVED)} == transient, name
+
+
 def test_every_task_catches_whatever_is_left(path: Path) -> None:
     for name, task in tasks(path):
         assert task["Catch"][-1]["ErrorEquals"] == ["States.ALL"], name

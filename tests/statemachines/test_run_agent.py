@@ -11,7 +11,15 @@ import pytest
 from moto import mock_aws
 from moto.awslambda_simple.models import LambdaSimpleBackend
 
-from agent_platform.errors import InvalidInput, ModelOverloaded, PlatformError
+from agent_platform.errors import (
+    InvalidInput,
+    ModelError,
+    ModelOverloaded,
+    ModelTimedOut,
+    ModelUnreachable,
+    PlatformError,
+    StorageUnavailable,
+)
 
 DEFINITION = Path(__file__).parents[2] / "statemachines" / "run_agent.asl.json"
 REGION = "us-east-1"
@@ -22,6 +30,10 @@ REQUEST = {
 }
 
 Handler = Callable[[dict[str, Any]], Any]
+
+
+class LambdaError(Exception):
+    """A failure that Lambda tells itself, under a name of its own such as `Sandbox.Timedout`."""
 
 
 class Functions:
@@ -36,9 +48,10 @@ class Functions:
         self.asked.append((name, event))
         try:
             return json.dumps(self.handlers[name](event)).encode()
-        except PlatformError as error:
+        except (LambdaError, PlatformError) as error:
+            name = str(error) if isinstance(error, LambdaError) else type(error).__name__
             response_headers["x-amz-function-error"] = "Unhandled"
-            return json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)}).encode()
+            return json.dumps({"errorType": name, "errorMessage": str(error)}).encode()
 
 
 @pytest.fixture
@@ -58,19 +71,20 @@ def functions(monkeypatch: pytest.MonkeyPatch) -> Iterator[Functions]:
         yield deployed
 
 
-def run(request: dict[str, Any]) -> dict[str, Any]:
+def run(request: dict[str, Any], *, step_seconds: int = 900) -> dict[str, Any]:
     """Start one execution and wait for its end."""
     text = DEFINITION.read_text().replace("${AgentFunctionName}", "platform-run_agent-{}:live")
     text = text.replace("${AgentGroups}", "finance-accounting,legal").replace(
         '"IntervalSeconds": 5', '"IntervalSeconds": 1'
     )
+    text = text.replace('"TimeoutSeconds": 900', f'"TimeoutSeconds": {step_seconds}')
     client = boto3.client("stepfunctions")
     machine = client.create_state_machine(
         name="run_agent", definition=text, roleArn="arn:aws:iam::123456789012:role/states"
     )["stateMachineArn"]
     execution = client.start_execution(stateMachineArn=machine, name="run-1", input=json.dumps(request))["executionArn"]
     for _ in range(200):
-        answer: dict[str, Any] = client.describe_execution(executionArn=execution)
+        answer = dict[str, Any](client.describe_execution(executionArn=execution))
         if answer["status"] != "RUNNING":
             return answer
         time.sleep(0.05)
@@ -86,20 +100,60 @@ def test_the_agents_group_names_the_function_and_the_output_is_the_execution(fun
     assert json.loads(answer["output"]) == {"id": "e1", "echo": REQUEST}
 
 
-def test_an_overloaded_model_is_asked_again(functions: Functions) -> None:
-    tries = iter([ModelOverloaded("later"), None])
+@pytest.mark.parametrize("error", [ModelError, ModelOverloaded, ModelUnreachable])
+def test_a_model_that_did_not_answer_is_asked_again(functions: Functions, error: type[PlatformError]) -> None:
+    tries = iter([error("later"), None])
 
-    def overloaded_once(_: dict[str, Any]) -> Any:
-        if error := next(tries):
-            raise error
+    def fail_once(_: dict[str, Any]) -> Any:
+        if failure := next(tries):
+            raise failure
         return {"id": "e1"}
 
-    functions.handlers["platform-run_agent-finance-accounting:live"] = overloaded_once
+    functions.handlers["platform-run_agent-finance-accounting:live"] = fail_once
 
     answer = run(REQUEST)
 
     assert answer["status"] == "SUCCEEDED"
     assert len(functions.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        StorageUnavailable("the record could not be written"),
+        ModelTimedOut("no answer in time"),
+        LambdaError("Sandbox.Timedout"),
+        LambdaError("Lambda.SdkClientException"),
+        LambdaError("Lambda.ClientExecutionTimeoutException"),
+    ],
+    ids=lambda failure: str(failure) if isinstance(failure, LambdaError) else type(failure).__name__,
+)
+def test_a_model_that_may_have_been_paid_is_not_asked_again(
+    functions: Functions, failure: LambdaError | PlatformError
+) -> None:
+    def fail(_: dict[str, Any]) -> Any:
+        raise failure
+
+    functions.handlers["platform-run_agent-finance-accounting:live"] = fail
+
+    answer = run(REQUEST)
+
+    name = str(failure) if isinstance(failure, LambdaError) else type(failure).__name__
+    assert (answer["status"], answer["error"]) == ("FAILED", name)
+    assert len(functions.asked) == 1
+
+
+def test_a_step_that_takes_too_long_is_not_started_again(functions: Functions) -> None:
+    def dawdle(_: dict[str, Any]) -> Any:
+        time.sleep(2)
+        return {"id": "e1"}
+
+    functions.handlers["platform-run_agent-finance-accounting:live"] = dawdle
+
+    answer = run(REQUEST, step_seconds=1)
+
+    assert (answer["status"], answer["error"]) == ("FAILED", "TimedOut")
+    assert len(functions.asked) == 1
 
 
 def test_an_invalid_input_fails_at_once_under_its_own_name(functions: Functions) -> None:
