@@ -20,7 +20,7 @@ DEFINITIONS := $(shell find agent_defs ! -name '*.md' 2>/dev/null)
 COMPILER := $(wildcard layers/platform/python/agent_platform/agents/*.py)
 WEB := $(shell find web -mindepth 1 -name node_modules -prune -o -name dist -prune -o -name '.*' -prune -o -print 2>/dev/null)
 
-.PHONY: help setup run dev reset test check deploy synth bench agent agents-check catalogue web openapi lock clean
+.PHONY: help setup run dev reset test check deploy synth bench agent agents-check catalogue web openapi migration lock clean
 
 help: ## list the targets (this text)
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -55,7 +55,7 @@ synth: setup catalogue web ## write the CloudFormation templates of a stage (STA
 	infra_cdk/node_modules/.bin/cdk synth --quiet -c stage=$(STAGE)
 
 bench: setup catalogue ## measure, print tables, write JSON
-	$(PYTHON) -m pytest tests/benchmarks -m benchmark -p no:xdist -s
+	$(PYTHON) -m tests.benchmarks
 
 agent: setup catalogue ## run one agent alone: make agent ID=group/name
 	@$(PYTHON) -m infra_cdk.local agent $(ID)
@@ -70,6 +70,9 @@ web: $(SITE) ## build the web site
 openapi: setup ## export the OpenAPI document and the types the site derives from it
 	$(PYTHON) -m functions.openapi
 	npm --prefix web run generate
+
+migration: .venv/.synced ## write a database migration from the models (m="what changed")
+	$(PYTHON) -m agent_platform.storage.migrations new "$(m)"
 
 lock: .tools/.synced ## lock every dependency anew, with hashes
 	sh infra_cdk/local/lock.sh

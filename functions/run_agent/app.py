@@ -5,17 +5,19 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent_platform.agents.base import PATIENT, Patience
 from agent_platform.agents.definition import Diversion, Example, Guardrails, JsonObject, Limits, ModelTier
 from agent_platform.errors import (
     AgentNotFound,
+    BadRequest,
     InvalidInput,
     MalformedJson,
-    ModelOutputInvalid,
-    ModelOverloaded,
-    ModelTimedOut,
+    ModelError,
     PayloadTooLarge,
     StorageUnavailable,
+    ToolLoopExceeded,
     Unauthenticated,
+    UnsupportedMediaType,
 )
 from agent_platform.http import API_PREFIX, CurrentPrincipal, CurrentTrace, create_app, problems
 from agent_platform.storage.executions import Execution
@@ -77,7 +79,7 @@ AGENT = f"{API_PREFIX}/agents/{{group}}/{{name}}"
 KNOWN = problems(Unauthenticated, AgentNotFound)
 
 
-def create_run_agent_app(run_agent: RunAgentService | None = None) -> FastAPI:
+def create_run_agent_app(run_agent: RunAgentService | None = None, patience: Patience = PATIENT) -> FastAPI:
     """The application of one group; without a service it only describes itself (for the OpenAPI document)."""
     app = create_app("Agents", "Execute an agent and ask how it is.", "1")
     app.state.service = run_agent
@@ -95,12 +97,14 @@ def create_run_agent_app(run_agent: RunAgentService | None = None) -> FastAPI:
         responses=KNOWN
         | problems(
             MalformedJson,
+            BadRequest,
             PayloadTooLarge,
+            UnsupportedMediaType,
             InvalidInput,
-            ModelOutputInvalid,
-            ModelOverloaded,
             StorageUnavailable,
-            ModelTimedOut,
+            ToolLoopExceeded,
+            ModelError,
+            *ModelError.__subclasses__(),
         ),
     )
     def execute(
@@ -112,13 +116,13 @@ def create_run_agent_app(run_agent: RunAgentService | None = None) -> FastAPI:
         response: Response,
     ) -> Execution:
         """Run the agent on one input; the answer is the recorded execution."""
-        execution = run_agent.execute(agent, body.input, principal, trace_id)
+        execution = run_agent.execute(agent, body.input, principal, trace_id, patience)
         response.headers["Location"] = f"{API_PREFIX}/executions/{execution.id}"
         return execution
 
     @app.get(f"{AGENT}/health", operation_id="get_agent_health", tags=["agents"], responses=KNOWN)
     def health(run_agent: Service, agent: AgentId, _: CurrentPrincipal) -> AgentHealth:
-        """Whether the agent can execute."""
+        """Whether the agent is deployed and its definition loads; the model is not asked."""
         run_agent.definition(agent)
         return AgentHealth(status="healthy")
 

@@ -1,9 +1,10 @@
 """Wire this function: settings to service, once per process."""
 
-from functools import cache
+from functools import cache, lru_cache
+from time import monotonic
 from typing import Any
 
-from agent_platform.agents.base import Provider
+from agent_platform.agents.base import Patience, Provider
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.execution import build_pipeline
 from agent_platform.events.recorder import OutboxRecorder
@@ -18,10 +19,10 @@ from functions.run_agent.app import create_run_agent_app
 from functions.run_agent.service import RunAgentService
 
 MAX_RETRIES = 2
-"""Tries beyond the first on 429, 500 and 529 when a person waits; a workflow step leaves retries to Step Functions."""
+"""Further tries while a person waits; a workflow step leaves them to Step Functions."""
 
-CLIENT_TIMEOUT_SECONDS = 120.0
-"""Default bound of one model call; each agent's own limit overrides it."""
+CLIENT_SECONDS = 300.0
+"""A client, and with it the key for Claude, is made anew after five minutes: that long a rotated key takes."""
 
 
 @cache
@@ -30,10 +31,17 @@ def settings() -> RunAgentSettings:
     return load(RunAgentSettings)
 
 
-@cache
 def client() -> ClaudeClient:
-    """The process's Claude client; making it imports the SDK."""
-    return claude_client(settings(), max_retries=MAX_RETRIES, timeout_seconds=CLIENT_TIMEOUT_SECONDS)
+    """The process's Claude client; making the first one imports the SDK.
+
+    It retries nothing itself: the agent does, within its deadline.
+    """
+    return _client_of(int(monotonic() // CLIENT_SECONDS))
+
+
+@lru_cache(maxsize=1)
+def _client_of(period: int) -> ClaudeClient:  # noqa: ARG001 - the period is the cache's key
+    return claude_client(settings(), max_retries=0, timeout_seconds=CLIENT_SECONDS)
 
 
 @cache
@@ -51,12 +59,12 @@ def service() -> RunAgentService:
 @cache
 def gateway() -> Any:
     """The Lambda handler of the HTTP application."""
-    return gateway_handler(create_run_agent_app(service()))
+    return gateway_handler(create_run_agent_app(service(), Patience(settings().http_deadline_seconds, MAX_RETRIES)))
 
 
 def wants_warm_up() -> bool:
-    """Whether Lambda takes a snapshot after initialisation, so that work done now is paid once and not per start."""
-    return load(InitializationSettings).aws_lambda_initialization_type == "snap-start"
+    """Whether nobody waits for this start: it goes into a snapshot, or an instance is kept warm."""
+    return load(InitializationSettings).aws_lambda_initialization_type != "on-demand"
 
 
 def warm_up() -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from agent_platform.agents.definition import AgentId, JsonObject
 from agent_platform.errors import FieldError, InvalidInput
 from agent_platform.identity.principal import Principal
+from agent_platform.observability import get_logger
 from functions.run_agent.service import RunAgentService
 
 
@@ -35,7 +36,7 @@ class DirectRequest(BaseModel):
 
 
 def execute_direct(service: RunAgentService, event: dict[str, Any]) -> dict[str, Any]:
-    """Execute and return the recorded execution as JSON.
+    """Execute and return the recorded execution as JSON, without its input.
 
     Raises:
         PlatformError: under its own class name, so that a state machine can retry and catch by name.
@@ -46,6 +47,9 @@ def execute_direct(service: RunAgentService, event: dict[str, Any]) -> dict[str,
         faults = [FieldError(".".join(map(str, each["loc"])), each["msg"]) for each in error.errors()]
         details = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
         raise InvalidInput(f"The event is not an agent execution: {details}", errors=faults) from None
+    get_logger().append_keys(trace_id=request.trace_id)
     caller = request.principal
     principal = Principal(caller.user_id, caller.email, frozenset(caller.roles), token_id="")
-    return service.execute(request.agent_id, request.input, principal, request.trace_id).model_dump(mode="json")
+    execution = service.execute(request.agent_id, request.input, principal, request.trace_id)
+    # The state machine has the input already, and Step Functions carries 256 KiB.
+    return execution.model_dump(mode="json", exclude={"input"})

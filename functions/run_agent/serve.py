@@ -7,7 +7,7 @@ from pathlib import Path
 
 import uvicorn
 
-from agent_platform.agents.base import Provider
+from agent_platform.agents.base import Patience, Provider
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.compile import write_catalogue
 from agent_platform.agents.execution import build_pipeline
@@ -40,13 +40,15 @@ def main() -> int:
     env = load(ClaudeSettings)
     executions = InMemoryExecutions()
     provider: Provider = "bedrock" if env.claude_provider == "bedrock" else "anthropic"
-    client = claude_client(env, max_retries=2, timeout_seconds=120)
+    client = claude_client(env, max_retries=0, timeout_seconds=300)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "agents.sqlite"
         group = {definition.group: {"name": definition.group, "summary": ""}}
         write_catalogue([definition], group, path)
         pipeline = build_pipeline(executions, lambda: client, provider)
-        app = create_run_agent_app(RunAgentService(definition.group, Catalogue(path), pipeline, executions))
+        app = create_run_agent_app(
+            RunAgentService(definition.group, Catalogue(path), pipeline, executions), Patience(retries=2)
+        )
         app.dependency_overrides[current_principal] = lambda: HERE
         sys.stdout.write(f"{definition.name}: http://127.0.0.1:{options.port}/api/v1/agents/{definition.id}\n")
         sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from agent_platform.agents.base import PATIENT, Patience
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.definition import AgentDefinition, JsonObject
 from agent_platform.agents.execution import ExecutionPipeline
@@ -37,9 +38,11 @@ class RunAgentService:
             raise AgentNotFound(f"This function serves the group `{self._group}`, not `{agent_id}`.")
         return self._catalogue.get(agent_id)
 
-    def execute(self, agent_id: str, value: JsonObject, principal: Principal, trace_id: str) -> Execution:
+    def execute(
+        self, agent_id: str, value: JsonObject, principal: Principal, trace_id: str, patience: Patience = PATIENT
+    ) -> Execution:
         """Run an agent through the governed pipeline."""
-        return self._pipeline.execute(self.definition(agent_id), value, principal, trace_id)
+        return self._pipeline.execute(self.definition(agent_id), value, principal, trace_id, patience)
 
     def totals(self, agent_id: str) -> AgentTotals:
         """The counts of an agent of this group."""

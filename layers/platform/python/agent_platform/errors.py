@@ -57,6 +57,13 @@ class PlatformError(Exception):
         self.detail = detail
         self.errors = tuple(errors)
 
+    @property
+    def public_detail(self) -> str:
+        """What a caller may read: a fault of ours keeps its details, such as names of resources, for the log."""
+        if self.status == 500:
+            return "The platform made a mistake. Report the trace id; the log of this request has the cause."
+        return self.detail
+
 
 class ConfigurationError(PlatformError):
     """The deployment is incomplete: a variable, secret or file that the function needs is missing."""
@@ -179,27 +186,31 @@ class InvalidInput(PlatformError):
 
 
 class ModelError(PlatformError):
-    """The model could not answer."""
+    """The model could not answer. `transient` says that nothing was paid and another try may succeed."""
 
     status, code, title = 502, "model_error", "Model error"
+    transient = True
 
 
 class ModelRefused(ModelError):
     """The model declined the task (stop reason `refusal`)."""
 
     status, code, title = 422, "model_refused", "The model declined"
+    transient = False
 
 
 class ModelOutputInvalid(ModelError):
     """The model's answer does not match the agent's output schema, or was cut off."""
 
     code, title = "model_output_invalid", "Model output invalid"
+    transient = False
 
 
 class ModelRejectedRequest(ModelError):
     """The model's API rejected the request or its credentials; retrying does not help."""
 
     code, title = "model_rejected_request", "Model request rejected"
+    transient = False
 
 
 class ModelOverloaded(ModelError):
@@ -218,6 +229,7 @@ class ModelTimedOut(ModelError):
     """The model did not answer within the agent's time limit."""
 
     status, code, title = 504, "model_timed_out", "Model timed out"
+    transient = False
 
 
 class ToolLoopExceeded(PlatformError):

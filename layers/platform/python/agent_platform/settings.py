@@ -64,6 +64,8 @@ class RunAgentSettings(CommonSettings, ClaudeSettings, CatalogueSettings):
     """Environment of `functions/run_agent`."""
 
     agent_group: str
+    http_deadline_seconds: Annotated[float, Field(gt=0)] = 27.0
+    """API Gateway cuts a request at 29 s: an execution must end, and be recorded, before."""
     executions_table: str
     outbox_table: str
     agent_metrics_table: str

@@ -3,14 +3,15 @@
 import json
 from dataclasses import dataclass, field
 from decimal import Decimal
-from time import monotonic
+from random import SystemRandom
+from time import monotonic, sleep
 from typing import Any, Literal
 
 from agent_platform.agents.definition import AgentDefinition, JsonObject
 from agent_platform.agents.prompt import system_prompt, user_message
 from agent_platform.agents.schemas import instance_faults, json_faults
 from agent_platform.agents.tools import ToolOutcome, registry
-from agent_platform.errors import ModelOutputInvalid, ModelRefused, ModelTimedOut, ToolLoopExceeded
+from agent_platform.errors import ModelError, ModelOutputInvalid, ModelRefused, ModelTimedOut, ToolLoopExceeded
 from agent_platform.llm.client import translated_errors
 from agent_platform.llm.models import ClaudeModel, cost_usd, model_of
 from agent_platform.llm.sdk import ClaudeClient, Message
@@ -24,8 +25,32 @@ MAX_ROUNDS = 12
 MAX_OUTPUT_BYTES = 128 * 1024
 """As compact JSON: what 32,000 tokens come to, and what fits into a DynamoDB item beside the largest input."""
 
+_RANDOM = SystemRandom()  # instances restored from one snapshot must not wait in step
+
 OFFLINE_PREFIX = "offline/"
 """How the offline model names itself in every answer."""
+
+
+PAUSE_SECONDS = 0.5
+"""Before the first further try; doubled each time, and drawn at random between half and all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long and how often an entry waits for the model, inside the definition's own limit.
+
+    Attributes:
+        seconds: for the whole execution; None leaves it to the definition.
+        retries: further tries when the model is overloaded or out of reach. A workflow step has none: Step Functions
+            owns its retries, and retries within retries multiply.
+    """
+
+    seconds: float | None = None
+    retries: int = 0
+
+
+PATIENT = Patience()
+"""Of a caller whom nothing cuts off and who retries itself: the definition's limit alone counts."""
 
 
 @dataclass(slots=True)
@@ -55,28 +80,23 @@ class BaseAgent:
         self._client = client
         self._request = self._fixed_request(provider)
 
-    def execute(self, value: JsonObject, meter: Meter) -> JsonObject:
+    def execute(self, value: JsonObject, meter: Meter, patience: Patience = PATIENT) -> JsonObject:
         """Ask the model, let it use its tools, and return an output that matches the definition's schema.
 
         Args:
             value: an input that matches the definition's input schema.
             meter: counts tokens, cost and tool calls, also of an execution that fails.
+            patience: bounds of the entry that the execution came by.
 
         Raises:
             ModelError: the model did not answer, declined, or answered outside the output schema.
             ToolLoopExceeded: it kept calling tools.
         """
         messages: list[Any] = [{"role": "user", "content": user_message(value)}]
-        deadline = monotonic() + self.definition.limits.timeout_seconds
+        limit = float(self.definition.limits.timeout_seconds)
+        deadline = monotonic() + min(limit, patience.seconds or limit)
         for _ in range(MAX_ROUNDS):
-            left = deadline - monotonic()
-            if left <= 0:
-                raise ModelTimedOut(
-                    f"The agent used its tools for {self.definition.limits.timeout_seconds} s without an answer. "
-                    "Ask for less at once, or raise limits.timeout_seconds in the definition."
-                )
-            with translated_errors():
-                message = self._client.messages.create(messages=messages, timeout=left, **self._request)
+            message = self._ask(messages, deadline, patience.retries)
             meter.add(self.model, message)
             if message.stop_reason != "tool_use":
                 return self._output(message)
@@ -91,6 +111,27 @@ class BaseAgent:
             ]
         raise ToolLoopExceeded(
             f"The agent called tools in {MAX_ROUNDS} rounds without an answer. Ask for less at once."
+        )
+
+    def _ask(self, messages: list[Any], deadline: float, retries: int) -> Message:
+        """One answer of the model before the deadline. A try that timed out is not repeated: it may have been paid."""
+        pause = PAUSE_SECONDS
+        for tries_left in range(retries, -1, -1):
+            left = deadline - monotonic()
+            if left <= 0:
+                break
+            try:
+                with translated_errors():
+                    message: Message = self._client.messages.create(messages=messages, timeout=left, **self._request)
+                    return message
+            except ModelError as error:
+                if not (tries_left and error.transient) or monotonic() + pause >= deadline:
+                    raise
+            sleep(pause * _RANDOM.uniform(0.5, 1))
+            pause *= 2
+        raise ModelTimedOut(
+            "The agent used up its time without an answer. Ask for less at once, run it in a workflow, "
+            "or raise limits.timeout_seconds in the definition."
         )
 
     def health(self) -> dict[str, str]:

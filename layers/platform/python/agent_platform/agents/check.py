@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent_platform.agents.definition import AgentDefinition
-from agent_platform.agents.loader import AgentLoader, Progress, read_document
+from agent_platform.agents.loader import SUFFIXES, AgentLoader, Progress, read_document
 from agent_platform.agents.progress import progress_line
 from agent_platform.agents.tools import registry
 from agent_platform.errors import DefinitionError, DefinitionFault
@@ -19,6 +19,10 @@ SHARED_LINES_MAX = 0.10
 
 PLANNED = re.compile(r"^- `([a-z0-9-]+)`:", re.MULTILINE)
 """An agent's line in its group's README.md: written before the file is."""
+
+
+BESIDE_THE_GROUPS = {"groups.yaml", "tags.yaml", "schema.json"}
+"""The files at the top of the folder that are no agents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +50,23 @@ def check_catalogue(root: Path, progress: Progress | None = None) -> CheckedCata
         *_same_inputs(definitions),
         *_shared_instructions(definitions),
     ]
-    if faults:
-        raise DefinitionError([loader.fault(*fault) for fault in faults])
+    found = [*_misplaced(root, loader), *(loader.fault(*fault) for fault in faults)]
+    if found:
+        raise DefinitionError(found)
     return CheckedCatalogue(definitions, groups)
 
 
 Fault = tuple[str, str, str]
 """Agent id, field (dotted path), message."""
+
+
+def _misplaced(root: Path, loader: AgentLoader) -> Iterator[DefinitionFault]:
+    """Files that look like definitions but lie where none is looked for: nobody would miss the agent until too late."""
+    known = {*loader.paths(), *(root / name for name in BESIDE_THE_GROUPS)}
+    for path in sorted(root.rglob("*")):
+        if path.suffix.lower() in SUFFIXES and path not in known:
+            shown = path.relative_to(root.parent).as_posix()
+            yield DefinitionFault(shown, 0, "", "no agent is looked for here; move it to <group>/<name>.yaml")
 
 
 def _vocabulary(path: Path) -> dict[str, dict[str, str]]:

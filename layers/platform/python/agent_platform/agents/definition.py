@@ -18,7 +18,9 @@ from agent_platform.agents.schemas import SchemaError, check_input_schema, check
 
 JsonObject = dict[str, Any]
 AGENT_ID = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*/[a-z][a-z0-9]*(-[a-z0-9]+)*$"
-AGENT_ID_LENGTH = 100
+AGENT_ID_LENGTH = 85
+GROUP_LENGTH = 34
+"""A group is part of its Lambda function's name, which has at most 64 characters with stage and prefix."""
 AgentId = Annotated[str, StringConstraints(pattern=AGENT_ID, max_length=AGENT_ID_LENGTH)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=50)]
 ToolName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=50)]
@@ -85,7 +87,7 @@ class DefinitionFile(_Strict):
     name: Annotated[str, StringConstraints(min_length=3, max_length=60)]
     version: Annotated[
         str,
-        StringConstraints(pattern=r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$"),
+        StringConstraints(pattern=r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$", max_length=20),
         Field(description="Semantic version"),
     ]
     summary: Annotated[str, StringConstraints(min_length=20, max_length=120)]
@@ -177,4 +179,5 @@ class AgentDefinition(DefinitionFile):
 
 def is_agent_id(text: str) -> bool:
     """Whether `text` has the form `group/name` of an agent id."""
-    return len(text) <= AGENT_ID_LENGTH and re.fullmatch(AGENT_ID, text) is not None
+    fits = len(text) <= AGENT_ID_LENGTH and len(text.partition("/")[0]) <= GROUP_LENGTH
+    return fits and re.fullmatch(AGENT_ID, text) is not None

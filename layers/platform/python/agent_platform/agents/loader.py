@@ -9,7 +9,13 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from agent_platform.agents.definition import AgentDefinition, DefinitionFile, is_agent_id
+from agent_platform.agents.definition import (
+    AGENT_ID_LENGTH,
+    GROUP_LENGTH,
+    AgentDefinition,
+    DefinitionFile,
+    is_agent_id,
+)
 from agent_platform.agents.schemas import SchemaError
 from agent_platform.errors import AgentNotFound, DefinitionError, DefinitionFault
 
@@ -42,7 +48,10 @@ class AgentLoader:
         document, lines = _read(path, file)
         agent_id = path.relative_to(self.root).with_suffix("").as_posix()
         if not is_agent_id(agent_id):
-            refused = f"the path `{agent_id}` is no agent id: lower-case words and hyphens, at most 100 characters"
+            refused = (
+                f"the path `{agent_id}` is no agent id: lower-case words and hyphens, "
+                f"the group at most {GROUP_LENGTH} characters, all at most {AGENT_ID_LENGTH}"
+            )
             raise DefinitionError([DefinitionFault(file, 0, "", refused)])
         try:
             written = DefinitionFile.model_validate(document)

@@ -17,8 +17,10 @@ ENTRIES_PER_CALL = 10
 @cache
 def _eventbridge() -> "EventBridgeClient":
     import boto3  # at first use, so that importing the module stays cheap
+    from botocore.config import Config
 
-    return boto3.client("events")
+    patience = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+    return boto3.client("events", config=patience)
 
 
 class EventBridgePublisher:

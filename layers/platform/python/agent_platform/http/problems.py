@@ -68,16 +68,13 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 def problem_response(request: Request, error: PlatformError) -> JSONResponse:
     """The response for one error. What the platform got wrong itself is logged; its details stay in the log."""
-    detail = error.detail
     if error.status >= 500:
         get_logger().error("request_failed", extra={"code": error.code, "detail": error.detail}, exc_info=error)
-    if error.status == 500:
-        detail = "The platform made a mistake. Report the trace id; the log of this request has the cause."
     problem = Problem(
         type=f"/problems/{error.code}",
         title=error.title,
         status=error.status,
-        detail=detail,
+        detail=error.public_detail,
         code=error.code,
         trace_id=trace_id(request),
         execution_id=error.execution_id,

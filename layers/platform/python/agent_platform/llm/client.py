@@ -100,10 +100,12 @@ def _key_in_secrets_manager(arn: str) -> str:
     that found the secret empty must see it filled."""
     # A quarter of a second of a cold start that a laptop with a key in the environment need not pay.
     import boto3
+    from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        secret = boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
+        patience = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
+        secret = boto3.client("secretsmanager", config=patience).get_secret_value(SecretId=arn)["SecretString"]
     except (BotoCoreError, ClientError) as error:
         raise ConfigurationError(
             f"The secret {arn} with the key for Claude cannot be read ({error}): "

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from agent_platform.errors import StorageUnavailable
+from agent_platform.errors import ConfigurationError, StorageUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,12 +26,16 @@ def dynamodb() -> "DynamoDBClient":
     return boto3.client("dynamodb", config=config)
 
 
+_DEPLOYMENT_FAULTS = frozenset({"AccessDeniedException", "ValidationException"})
+
+
 @contextmanager
 def storage_errors(doing: str) -> Iterator[None]:
     """Translate what botocore raises; `doing` completes the sentence "… could not be done".
 
     Raises:
-        StorageUnavailable: DynamoDB does not answer, throttles, or refuses.
+        StorageUnavailable: DynamoDB does not answer, or throttles.
+        ConfigurationError: the right to use the table is missing, or the item is too large: no further try can mend it.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -39,6 +43,8 @@ def storage_errors(doing: str) -> Iterator[None]:
         yield
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "unknown")
+        if code in _DEPLOYMENT_FAULTS:
+            raise ConfigurationError(f"{doing} failed: DynamoDB answered {code}: {error}") from error
         raise StorageUnavailable(f"{doing} failed: DynamoDB answered {code}. Try again shortly.") from error
     except BotoCoreError as error:
         raise StorageUnavailable(f"{doing} failed: DynamoDB does not answer ({type(error).__name__}).") from error

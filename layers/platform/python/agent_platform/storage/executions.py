@@ -4,7 +4,7 @@ import json
 import time
 from datetime import datetime
 from decimal import Decimal
-from random import uniform
+from random import SystemRandom
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
@@ -26,6 +26,8 @@ TRIES = 5
 
 _PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 """Reasons of a cancelled transaction that pass by themselves; botocore retries none of them."""
+
+_RANDOM = SystemRandom()  # instances restored from one snapshot must not wait in step
 
 Usd = Annotated[
     Decimal, PlainSerializer(float, return_type=float, when_used="json"), Field(description="US dollars at list price")
@@ -124,7 +126,7 @@ class ExecutionRepository:
                     if attempt == TRIES - 1 or not _PASSING.intersection(reasons):
                         raise
                     # If two executions met on one counter shard, the next try draws another one.
-                    time.sleep(uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter is no secret
+                    time.sleep(_RANDOM.uniform(0, 0.02 * 2**attempt))
 
     def get(self, execution_id: str, *, owner: str | None) -> Execution:
         """One execution; with `owner` given, only if it is theirs.

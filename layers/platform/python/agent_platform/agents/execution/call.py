@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from agent_platform.agents.base import Meter
+from agent_platform.agents.base import PATIENT, Meter, Patience
 from agent_platform.agents.definition import AgentDefinition, JsonObject
 from agent_platform.identity.principal import Principal
 from agent_platform.ids import new_id
@@ -21,6 +21,7 @@ class Call:
     principal: Principal
     trace_id: str
     meter: Meter
+    patience: Patience = PATIENT
     id: str = field(default_factory=new_id)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     execution: Execution | None = None

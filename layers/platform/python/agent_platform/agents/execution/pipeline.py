@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from agent_platform.agents.base import Meter, Provider
+from agent_platform.agents.base import PATIENT, Meter, Patience, Provider
 from agent_platform.agents.definition import AgentDefinition, JsonObject
 from agent_platform.agents.execution.call import Call, Proceed, Stage
 from agent_platform.agents.execution.record import ExecutionRecorder, record
@@ -23,13 +23,20 @@ class ExecutionPipeline:
             proceed = _around(proceed, stage)
         self._proceed = proceed
 
-    def execute(self, definition: AgentDefinition, value: JsonObject, principal: Principal, trace_id: str) -> Execution:
+    def execute(
+        self,
+        definition: AgentDefinition,
+        value: JsonObject,
+        principal: Principal,
+        trace_id: str,
+        patience: Patience = PATIENT,
+    ) -> Execution:
         """Execute an agent for a principal and return what was recorded.
 
         Raises:
             PlatformError: whatever a stage refused or failed with; `execution_id` is set if that was recorded.
         """
-        call = Call(definition, value, principal, trace_id, Meter(self._provider))
+        call = Call(definition, value, principal, trace_id, Meter(self._provider), patience)
         self._proceed(call)
         if call.execution is None:
             raise RuntimeError("The pipeline has no stage that records.")

@@ -24,27 +24,44 @@ def record(recorder: ExecutionRecorder) -> Stage:
         try:
             output = proceed(call)
         except PlatformError as error:
-            call.execution = _execution(call, None, Failure(code=error.code, message=error.detail))
             error.execution_id = call.id
-            recorder.record(call.execution)
+            _keep(recorder, call, _execution(call, None, Failure(code=error.code, message=error.public_detail)))
             raise
         except Exception:
             # A defect of ours: recorded like any failure, because the model may have been paid already.
-            failure = Failure(code=PlatformError.code, message="The platform made a mistake; the log has the cause.")
-            call.execution = _execution(call, None, failure)
-            recorder.record(call.execution)
+            ours = PlatformError("A defect of the platform.")
+            _keep(recorder, call, _execution(call, None, Failure(code=ours.code, message=ours.public_detail)))
             raise
-        call.execution = _execution(call, output, None)
-        recorder.record(call.execution)
+        _keep(recorder, call, _execution(call, output, None))
         return output
 
     return stage
 
 
+def _keep(recorder: ExecutionRecorder, call: Call, execution: Execution) -> None:
+    """Write it, then log what was written. Where it could not be written, only the log has its cost."""
+    fields = {
+        "execution_id": execution.id,
+        "agent_id": execution.agent_id,
+        "principal": execution.owner,
+        "status": execution.status,
+        "error_code": execution.error.code if execution.error else None,
+        "cost_usd": float(execution.cost_usd),
+        "duration_ms": execution.duration_ms,
+    }
+    try:
+        recorder.record(execution)
+    except PlatformError:
+        get_logger().error("execution_not_recorded", extra=fields)
+        raise
+    call.execution = execution
+    get_logger().info("agent_executed", extra=fields)
+
+
 def _execution(call: Call, output: JsonObject | None, failure: Failure | None) -> Execution:
     finished_at = datetime.now(UTC)
     used = call.meter.usage
-    execution = Execution(
+    return Execution(
         id=call.id,
         agent_id=call.definition.id,
         agent_version=call.definition.version,
@@ -68,16 +85,3 @@ def _execution(call: Call, output: JsonObject | None, failure: Failure | None) -
         finished_at=finished_at,
         trace_id=call.trace_id,
     )
-    get_logger().info(
-        "agent_executed",
-        extra={
-            "execution_id": execution.id,
-            "agent_id": execution.agent_id,
-            "principal": execution.owner,
-            "status": execution.status,
-            "error_code": failure.code if failure else None,
-            "cost_usd": float(execution.cost_usd),
-            "duration_ms": execution.duration_ms,
-        },
-    )
-    return execution

@@ -9,12 +9,15 @@ from agent_platform.llm.sdk import ClaudeClient
 
 
 def run(client: Callable[[], ClaudeClient], provider: Provider) -> Stage:
-    """The stage that runs agents on `client`, which is made at the first execution."""
-    agents: dict[tuple[str, str], BaseAgent] = {}
+    """The stage that runs agents on what `client` returns, asked at each execution: a new key makes a new client."""
+    agents: dict[tuple[str, str], tuple[ClaudeClient, BaseAgent]] = {}
 
     def stage(call: Call, proceed: Proceed) -> JsonObject:  # noqa: ARG001 - nothing comes after this stage
-        key = (call.definition.id, call.definition.version)
-        agent = agents.get(key) or agents.setdefault(key, BaseAgent(call.definition, client(), provider))
-        return agent.execute(call.input, call.meter)
+        key, current = (call.definition.id, call.definition.version), client()
+        made_with, agent = agents.get(key, (None, None))
+        if agent is None or made_with is not current:
+            agent = BaseAgent(call.definition, current, provider)
+            agents[key] = current, agent
+        return agent.execute(call.input, call.meter, call.patience)
 
     return stage
