@@ -1,6 +1,6 @@
 """What every test can rely on: it reaches this machine alone, spends nothing, and finds the starter agents compiled."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -60,25 +60,17 @@ def claude_server(claude_process: OfflineServer) -> OfflineServer:
 
 
 @pytest.fixture(scope="session")
-def client_with_retries(claude_process: OfflineServer) -> Iterator[Callable[[int], ClaudeClient]]:
-    """Clients of the offline Claude, one for each number of retries."""
-    made: dict[int, ClaudeClient] = {}
-
-    def client(retries: int) -> ClaudeClient:
-        settings = ClaudeSettings(claude_base_url=claude_process.url)
-        return made.get(retries) or made.setdefault(
-            retries, claude_client(settings, max_retries=retries, timeout_seconds=10)
-        )
-
-    yield client
-    for each in made.values():
-        each.close()
+def claude_connection(claude_process: OfflineServer) -> Iterator[ClaudeClient]:
+    """One client for the session, since making one costs more than a test."""
+    settings = ClaudeSettings(claude_base_url=claude_process.url)
+    with claude_client(settings, max_retries=0, timeout_seconds=10) as client:
+        yield client
 
 
 @pytest.fixture
-def claude(claude_server: OfflineServer, client_with_retries: Callable[[int], ClaudeClient]) -> ClaudeClient:
-    """A client that tries once, on a fresh server."""
-    return client_with_retries(0)
+def claude(claude_server: OfflineServer, claude_connection: ClaudeClient) -> ClaudeClient:
+    """A client on a fresh server."""
+    return claude_connection
 
 
 @pytest.fixture

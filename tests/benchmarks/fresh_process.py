@@ -12,6 +12,9 @@ from typing import Any
 from tests.benchmarks.lambda_tree import LambdaTree
 from tests.benchmarks.measure import Progress, Ratio, ratio
 
+TIMEOUT_SECONDS = 300
+"""A probe takes seconds even on a busy machine; one that hangs must not hang the whole run."""
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
@@ -60,6 +63,7 @@ def run_probe(tree: LambdaTree, probe: Probe) -> dict[str, Any]:
 
     Raises:
         RuntimeError: it failed; the message holds its standard error.
+        subprocess.TimeoutExpired: it hangs.
     """
     # The interpreter without the virtual environment, and without `site`: only the tree is on the path.
     interpreter: str = getattr(sys, "_base_executable", sys.executable)
@@ -70,6 +74,7 @@ def run_probe(tree: LambdaTree, probe: Probe) -> dict[str, Any]:
         capture_output=True,
         text=True,
         check=False,
+        timeout=TIMEOUT_SECONDS,
     )
     if done.returncode:
         raise RuntimeError(f"The probe {probe.module} failed:\n{done.stderr.strip()}")

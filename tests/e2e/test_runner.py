@@ -13,13 +13,24 @@ from tests.e2e.conftest import REFERENCE, sign_in
 from tests.e2e.platform_process import PlatformProcess
 
 SECOND_START_SECONDS = 60.0
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 120.0
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.05)
+
+
+def wait_for_the_app(platform: PlatformProcess) -> None:
+    """Until the first deployment writes its templates."""
+    process = platform.process
+    assert process is not None
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while "infra_cdk.local.app" not in " ".join(platform.processes().values()):
+        assert process.poll() is None, platform.said
+        assert time.monotonic() < deadline, platform.said
         time.sleep(0.05)
 
 
@@ -111,7 +122,7 @@ def test_a_part_that_dies_is_named_and_ends_the_run(platform: PlatformProcess, p
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_start_that_is_interrupted_leaves_no_process(another: PlatformProcess, number: signal.Signals) -> None:
     process = another.launch()
-    wait_for(lambda: "infra_cdk.local.app" in " ".join(another.processes().values()), "the CDK app")
+    wait_for_the_app(another)
 
     process.send_signal(number)
 
@@ -124,7 +135,7 @@ def test_neither_key_nor_passwords_reach_a_child_by_arguments_or_the_key_by_envi
 ) -> None:
     key = "sk-ant-a-key-of-nobody"
     runner = another.launch(ANTHROPIC_API_KEY=key)
-    wait_for(lambda: "infra_cdk.local.app" in " ".join(another.processes().values()), "the CDK app")
+    wait_for_the_app(another)
 
     children = {pid: command for pid, command in another.processes().items() if pid != runner.pid}
 

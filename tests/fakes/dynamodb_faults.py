@@ -18,6 +18,13 @@ class DynamoDBFaults:
 
     answers: list[tuple[int, dict[str, Any]] | Exception] = field(default_factory=list)
     calls: int = 0
+    operation: str | None = None
+    """The one operation that meets the faults, e.g. `TransactWriteItems`; None for all."""
+
+    def go_down(self) -> None:
+        """From now on every request is throttled."""
+        for _ in range(100):
+            self.refuse("ThrottlingException")
 
     def fail(self, error: Exception) -> None:
         """The next request meets this error of the client."""
@@ -38,7 +45,7 @@ class DynamoDBFaults:
     def __call__(self, request: Any, **_: Any) -> AWSResponse | None:
         """Botocore asks this before it sends anything."""
         self.calls += 1
-        if not self.answers:
+        if not self.answers or (self.operation and not _target(request).endswith(self.operation)):
             return None
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
@@ -50,9 +57,15 @@ class DynamoDBFaults:
         return AWSResponse(request.url, status, {}, MockRawResponse(json.dumps(body)))
 
 
+def _target(request: Any) -> str:
+    target = request.headers.get("X-Amz-Target", b"")
+    return target.decode() if isinstance(target, bytes) else str(target)
+
+
 @pytest.fixture
-def dynamodb_faults(executions_table: str) -> Iterator[DynamoDBFaults]:
-    """A hand on the line between the platform and its tables."""
+def dynamodb_faults(executions_table: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBFaults]:
+    """A hand on the line between the platform and its tables; botocore's pauses between tries are left out."""
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
     faults = DynamoDBFaults()
     events = dynamodb().meta.events
     events.register_first("before-send.dynamodb", faults)

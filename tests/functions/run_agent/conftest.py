@@ -68,11 +68,11 @@ def function(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(deps, "MAX_RETRIES", 0)
     yield Function(claude_server, Gateway(handler, allow))
-    if deps.client.cache_info().currsize:
+    if deps._client_of.cache_info().currsize:
         deps.client().close()
     if deps.service.cache_info().currsize:
         deps.service()._catalogue.close()
-    for cached in (deps.settings, deps.client, deps.service, deps.gateway):
+    for cached in (deps.settings, deps._client_of, deps.service, deps.gateway):
         cached.cache_clear()
 
 

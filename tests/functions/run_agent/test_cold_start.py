@@ -67,10 +67,9 @@ assert statuses == [200, 200, 404, 404], statuses
     assert not {"anthropic", "boto3", "sqlalchemy"} & loaded_after(code, catalogue_file)
 
 
-def test_a_process_that_is_frozen_into_a_snapshot_loads_everything_before(catalogue_file: Path):
-    modules = loaded_after(
-        "import functions.run_agent.handler", catalogue_file, AWS_LAMBDA_INITIALIZATION_TYPE="snap-start"
-    )
+@pytest.mark.parametrize("kind", ["snap-start", "provisioned-concurrency"])
+def test_an_instance_that_nobody_waits_for_loads_everything_before(catalogue_file: Path, kind: str):
+    modules = loaded_after("import functions.run_agent.handler", catalogue_file, AWS_LAMBDA_INITIALIZATION_TYPE=kind)
     assert {"anthropic", "boto3"} <= modules
 
 
@@ -91,4 +90,15 @@ def test_service_and_client_are_made_once_per_process(function: Function, exampl
     for _ in range(3):
         assert function.execute({"input": example}).status == 200
     assert deps.service() is deps.service()
-    assert deps.client.cache_info().misses == deps.service.cache_info().misses == 1
+    assert deps._client_of.cache_info().misses == deps.service.cache_info().misses == 1
+
+
+def test_a_rotated_key_is_in_use_five_minutes_later(function: Function, monkeypatch: pytest.MonkeyPatch):
+    now = [900.0]
+    monkeypatch.setattr(deps, "monotonic", lambda: now[0])
+    with deps.client() as first:
+        now[0] += deps.CLIENT_SECONDS - 1
+        assert deps.client() is first
+        now[0] += 1
+        assert deps.client() is not first
+    assert deps.CLIENT_SECONDS == 300

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from agent_platform.agents import base
 from agent_platform.agents.base import BaseAgent
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.storage.dynamodb import dynamodb
 from agent_platform.storage.executions import ExecutionRepository
+from functions.run_agent import deps
 from tests.fakes.aws import AGENT_METRICS_TABLE, EXECUTIONS_TABLE, OUTBOX_TABLE
 from tests.fakes.gateway import proxy_event
 from tests.functions.run_agent.conftest import AGENT, PATH, Function
@@ -172,6 +174,28 @@ class TestFailures:
         assert (answer.status, answer.code) == (503, "storage_unavailable")
         assert answer.headers["retry-after"]
         assert "execution_id" not in answer.json
+
+    def test_who_waits_is_spared_a_passing_failure(
+        self, function: Function, example: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(deps, "MAX_RETRIES", 2)
+        monkeypatch.setattr(base, "sleep", lambda _: None)
+        for _ in range(2):
+            function.claude.plan("status", status=529)
+        assert function.execute({"input": example}).status == 200
+        assert len(function.claude.requests()) == 3
+
+    def test_a_model_that_hangs_is_given_up_before_the_gateway_gives_up_and_recorded(
+        self, function: Function, example: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ):
+        assert deps.settings().http_deadline_seconds < 29, "API Gateway's limit"
+        deps.settings.cache_clear()
+        monkeypatch.setenv("HTTP_DEADLINE_SECONDS", "0.3")
+        function.claude.plan("stall", seconds=30)
+        answer = function.execute({"input": example})
+        assert (answer.status, answer.code) == (504, "model_timed_out")
+        recorded = ExecutionRepository(EXECUTIONS_TABLE).get(answer.json["execution_id"], owner="user-1")
+        assert recorded.duration_ms < 29_000
 
     def test_a_mistake_of_the_platform_leaks_nothing_and_is_recorded(
         self, function: Function, example: dict[str, Any], monkeypatch: pytest.MonkeyPatch, log: StringIO

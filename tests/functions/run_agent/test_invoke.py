@@ -1,6 +1,7 @@
 """A direct invoke, as a workflow step makes it: the same pipeline, and errors under their own names."""
 
 import json
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from agent_platform import errors
 from agent_platform.errors import AgentNotFound, InvalidInput, PlatformError
 from agent_platform.storage.dynamodb import dynamodb
 from agent_platform.storage.executions import ExecutionRepository
+from functions.run_agent import deps
 from tests.fakes.aws import EXECUTIONS_TABLE
 from tests.functions.run_agent.conftest import AGENT, Function
 
@@ -31,7 +33,8 @@ def test_a_step_gets_the_recorded_execution_as_json(function: Function, event: d
     assert json.loads(json.dumps(execution)) == execution
     assert (execution["status"], execution["owner"], execution["trace_id"]) == ("succeeded", "user-7", TRACE)
     recorded = ExecutionRepository(EXECUTIONS_TABLE).get(execution["id"], owner="user-7")
-    assert recorded.model_dump(mode="json") == execution
+    assert recorded.model_dump(mode="json", exclude={"input"}) == execution
+    assert recorded.input == event["input"]
 
 
 def test_without_a_trace_a_new_one_begins(function: Function, event: dict[str, Any]):
@@ -39,6 +42,12 @@ def test_without_a_trace_a_new_one_begins(function: Function, event: dict[str, A
     first, second = function.invoke(event), function.invoke(event)
     assert len(first["trace_id"]) == 32
     assert first["trace_id"] != second["trace_id"]
+
+
+def test_the_log_of_a_step_carries_its_trace(function: Function, event: dict[str, Any], log: StringIO):
+    execution = function.invoke(event)
+    (line,) = [json.loads(line) for line in log.getvalue().splitlines() if '"agent_executed"' in line]
+    assert (line["trace_id"], line["execution_id"]) == (TRACE, execution["id"])
 
 
 def test_only_the_user_must_be_named(function: Function, event: dict[str, Any]):
@@ -67,6 +76,16 @@ def test_a_failure_is_raised_under_its_class_name_so_that_a_state_machine_can_ca
     assert type(raised.value).__name__ == name
     assert getattr(errors, name) is type(raised.value)
     assert ExecutionRepository(EXECUTIONS_TABLE).get(raised.value.execution_id or "", owner="user-7").status == "failed"
+
+
+def test_a_step_leaves_every_further_try_to_the_state_machine(
+    function: Function, event: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(deps, "MAX_RETRIES", 5)
+    function.claude.plan("status", status=529, times=None)
+    with pytest.raises(errors.ModelOverloaded):
+        function.invoke(event)
+    assert len(function.claude.requests()) == 1
 
 
 def test_a_table_that_is_down_is_raised_as_storage_unavailable(function: Function, event: dict[str, Any]):

@@ -1,7 +1,6 @@
 """One agent at work on the offline Claude: its output is enforced, its tools are bounded, every token is counted."""
 
 import json
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent_platform.agents import base
-from agent_platform.agents.base import MAX_OUTPUT_BYTES, MAX_ROUNDS, BaseAgent, Meter
+from agent_platform.agents.base import MAX_OUTPUT_BYTES, MAX_ROUNDS, PAUSE_SECONDS, BaseAgent, Meter, Patience
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.definition import AgentDefinition, Limits
 from agent_platform.errors import (
@@ -314,10 +313,33 @@ class TestUpstreamFailures:
         moments = iter([0.0, 1.0, 119.9, 120.0])
         monkeypatch.setattr(base, "monotonic", lambda: next(moments))
         claude_server.plan("tool_call", name="calculator", input={"expression": "1"}, rounds=99, times=None)
-        with pytest.raises(ModelTimedOut, match=r"used its tools for 120 s.*limits\.timeout_seconds"):
+        with pytest.raises(ModelTimedOut, match=r"used up its time.*limits\.timeout_seconds"):
             agent.execute({"parcel_grams": 1}, meter)
         assert len(claude_server.requests()) == 2
         assert meter.tool_calls == 2
+
+    @pytest.mark.parametrize(("patience", "rounds"), [(None, 120), (27.0, 27), (500.0, 120)])
+    def test_the_shorter_of_the_definitions_and_the_entrys_limit_holds(
+        self,
+        agent: BaseAgent,
+        claude_server: OfflineServer,
+        meter: Meter,
+        monkeypatch: pytest.MonkeyPatch,
+        patience: float | None,
+        rounds: int,
+    ):
+        now = [0.0]
+
+        def tick() -> float:
+            now[0] += 5
+            return now[0]
+
+        monkeypatch.setattr(base, "monotonic", tick)
+        monkeypatch.setattr(base, "MAX_ROUNDS", 100)
+        claude_server.plan("tool_call", name="calculator", input={"expression": "1"}, rounds=99, times=None)
+        with pytest.raises(ModelTimedOut):
+            agent.execute({"parcel_grams": 1}, meter, Patience(patience))
+        assert meter.tool_calls == (rounds - 1) // 5
 
     def test_a_failure_after_a_tool_round_keeps_what_was_paid(
         self, agent: BaseAgent, claude_server: OfflineServer, meter: Meter
@@ -329,25 +351,93 @@ class TestUpstreamFailures:
         assert meter.tool_calls == 1
         assert meter.cost_usd == list_price(meter.usage) > 0
 
+
+class TestRetries:
+    """What passes by itself is tried again, as often as the entry allows and only as long as there is time."""
+
+    @pytest.fixture(autouse=True)
+    def pauses(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """Pauses are noted, not made."""
+        noted: list[float] = []
+        monkeypatch.setattr(base, "sleep", noted.append)
+        return noted
+
     def test_a_passing_failure_is_retried_and_billed_once(
-        self, claude_server: OfflineServer, client_with_retries: Callable[[int], ClaudeClient], meter: Meter
+        self, agent: BaseAgent, claude_server: OfflineServer, meter: Meter, pauses: list[float]
     ):
         for status in (429, 529):
-            claude_server.plan("status", status=status, retry_after=0.01)
+            claude_server.plan("status", status=status)
         claude_server.plan("answer", output=ANSWER)
-        agent = BaseAgent(parcel_weigher(), client_with_retries(2), "anthropic")
-        assert agent.execute({"parcel_grams": 1}, meter) == ANSWER
+        assert agent.execute({"parcel_grams": 1}, meter, Patience(retries=2)) == ANSWER
         assert [request["status"] for request in claude_server.requests()] == [429, 529, 200]
         assert meter.cost_usd == list_price(meter.usage)
         assert meter.usage.output_tokens < 100
+        assert PAUSE_SECONDS / 2 <= pauses[0] <= PAUSE_SECONDS <= pauses[1] <= 2 * PAUSE_SECONDS
 
-    def test_a_request_that_is_wrong_is_not_retried(
-        self, claude_server: OfflineServer, client_with_retries: Callable[[int], ClaudeClient], meter: Meter
+    @pytest.mark.parametrize("plan", [{"status": 429}, {"status": 500}, {"status": 503}, {"status": 529}], ids=str)
+    def test_a_failure_that_stays_ends_after_the_last_try(
+        self, agent: BaseAgent, claude_server: OfflineServer, meter: Meter, plan: dict[str, Any]
     ):
-        claude_server.plan("status", status=400, times=None)
-        with pytest.raises(ModelRejectedRequest):
-            BaseAgent(parcel_weigher(), client_with_retries(2), "anthropic").execute({"parcel_grams": 1}, meter)
+        claude_server.plan("status", **plan, times=None)
+        with pytest.raises(ModelError) as raised:
+            agent.execute({"parcel_grams": 1}, meter, Patience(retries=2))
+        assert raised.value.transient
+        assert len(claude_server.requests()) == 3
+
+    def test_a_broken_connection_is_tried_again(self, agent: BaseAgent, claude_server: OfflineServer, meter: Meter):
+        claude_server.plan("disconnect")
+        claude_server.plan("answer", output=ANSWER)
+        assert agent.execute({"parcel_grams": 1}, meter, Patience(retries=1)) == ANSWER
+
+    def test_unless_the_entry_asks_for_it_nothing_is_tried_again(
+        self, agent: BaseAgent, claude_server: OfflineServer, meter: Meter
+    ):
+        claude_server.plan("status", status=529, times=None)
+        with pytest.raises(ModelOverloaded):
+            agent.execute({"parcel_grams": 1}, meter)
         assert len(claude_server.requests()) == 1
+
+    @pytest.mark.parametrize(
+        "plan",
+        [
+            {"mode": "status", "status": 400},
+            {"mode": "status", "status": 401},
+            {"mode": "refusal"},
+            {"mode": "max_tokens"},
+            {"mode": "invalid_json"},
+        ],
+        ids=str,
+    )
+    def test_what_another_try_would_not_mend_or_would_pay_twice_is_not_tried_again(
+        self, agent: BaseAgent, claude_server: OfflineServer, meter: Meter, plan: dict[str, Any]
+    ):
+        claude_server.plan(**plan, times=None)
+        with pytest.raises(ModelError):
+            agent.execute({"parcel_grams": 1}, meter, Patience(retries=5))
+        assert len(claude_server.requests()) == 1
+
+    def test_a_try_that_timed_out_is_not_repeated(self, agent: BaseAgent, claude_server: OfflineServer, meter: Meter):
+        claude_server.plan("stall", seconds=30)
+        with pytest.raises(ModelTimedOut):
+            agent.execute({"parcel_grams": 1}, meter, Patience(seconds=0.2, retries=5))
+        assert len(claude_server.requests()) == 1
+
+    def test_a_pause_that_would_outlast_the_deadline_is_not_made(
+        self, agent: BaseAgent, claude_server: OfflineServer, meter: Meter, pauses: list[float]
+    ):
+        claude_server.plan("status", status=529, times=None)
+        with pytest.raises(ModelOverloaded):
+            agent.execute({"parcel_grams": 1}, meter, Patience(seconds=PAUSE_SECONDS, retries=5))
+        assert pauses == []
+
+    def test_every_round_of_tools_has_its_own_tries(self, agent: BaseAgent, claude_server: OfflineServer, meter: Meter):
+        for _ in range(2):
+            claude_server.plan("status", status=529)
+            claude_server.plan("tool_call", name="calculator", input={"expression": "1"}, rounds=2)
+        claude_server.plan("status", status=529)
+        agent.execute({"parcel_grams": 1}, meter, Patience(retries=1))
+        assert [request["status"] for request in claude_server.requests()] == [529, 200, 529, 200, 529, 200]
+        assert meter.tool_calls == 2
 
 
 class TestPromptCache:

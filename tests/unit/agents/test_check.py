@@ -140,6 +140,17 @@ def test_a_missing_vocabulary_is_told(root: Path, name: str):
     assert fault(root) == f"agent_defs/{name}: is missing; definitions refer to it"
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["card-weigher.yaml", "post/stamps/card-weigher.yaml", "post/card-weigher.YAML", "tags.json", "post/x/y/z.yml"],
+)
+def test_a_file_where_no_agent_is_looked_for_is_told_and_not_passed_over(root: Path, path: str):
+    stray = root / path
+    stray.parent.mkdir(parents=True, exist_ok=True)
+    stray.write_text("name: Card Weigher")
+    assert fault(root) == f"agent_defs/{path}: no agent is looked for here; move it to <group>/<name>.yaml"
+
+
 def test_faults_of_files_come_before_faults_between_them(root: Path):
     write_definition(root, "post/card-weigher", "card", version="1", tags=["logistics", "magic", "review"])
     assert "version" in fault(root)

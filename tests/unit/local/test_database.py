@@ -7,12 +7,15 @@ import psycopg
 import pytest
 
 from infra_cdk.local.database import NAME, answers, create_owner, database, prepare
-from infra_cdk.local.ports import LOOPBACK, next_free
+from infra_cdk.local.ports import LOOPBACK, choosing, next_free
 from infra_cdk.local.processes import Children
 from infra_cdk.local.signals import StopSignals
 from infra_cdk.local.state import State
 
 PASSWORD = "a password of this test"
+
+pytestmark = pytest.mark.xdist_group("local-database")
+"""On one worker, so that the server is started once."""
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +31,13 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> State:
 @pytest.fixture(scope="module")
 def port(state: State) -> Iterator[int]:
     """The port of a running server with the platform's database in it."""
-    port = next_free(25000)
     assert prepare(state, PASSWORD)
     with Children(StopSignals()) as children:
-        server = database(state, port)
-        children.start(server)
-        server.wait_until(lambda: answers(port, PASSWORD), 30)
+        with choosing():
+            port = next_free(25000)
+            server = database(state, port)
+            children.start(server)
+            server.wait_until(lambda: answers(port, PASSWORD), 30)
         create_owner(port, "platform", PASSWORD)
         yield port
 

@@ -2,13 +2,14 @@
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from infra_cdk.local.errors import LocalRunError, PortTakenError
-from infra_cdk.local.ports import LOOPBACK, Ports, choose, fixed_port, is_free, next_free
+from infra_cdk.local.ports import LOOPBACK, Ports, choose, choosing, fixed_port, is_free, next_free, reserve
 
 
 @pytest.fixture
@@ -75,6 +76,35 @@ def test_a_fixed_port_goes_before_the_remembered_one(tmp_path: Path) -> None:
     ports, _ = choose(tmp_path / "ports.json", free)
 
     assert ports.site == free
+
+
+def test_a_reserved_port_is_taken_before_its_server_runs() -> None:
+    port = next_free(27000)
+
+    with reserve(port):
+        assert not is_free(port)
+        with pytest.raises(LocalRunError, match=f"Port {port} was taken just now"):
+            reserve(port)
+    assert is_free(port)
+
+
+def test_two_starts_choose_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    order: list[str] = []
+    waits = threading.Event()
+
+    def second() -> None:
+        with choosing(lambda _: waits.set()):
+            order.append("second")
+
+    with choosing():
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert waits.wait(10)
+        order.append("first")
+    thread.join(10)
+
+    assert order == ["first", "second"]
 
 
 def test_a_fixed_port_that_is_taken_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch, taken: int) -> None:

@@ -6,6 +6,9 @@ from agent_platform.errors import StorageUnavailable
 from agent_platform.storage.counters import BUCKET_BOUNDS, SHARDS, AgentCounters
 from agent_platform.storage.dynamodb import dynamodb
 from tests.fakes.aws import AGENT_METRICS_TABLE
+from tests.fakes.dynamodb_faults import DynamoDBFaults, dynamodb_faults
+
+__all__ = ["dynamodb_faults"]
 
 
 @pytest.fixture
@@ -63,7 +66,7 @@ def test_agents_are_counted_apart(counters: AgentCounters):
     assert counters.totals("a").requests == {"succeeded": 0, "failed": 0}
 
 
-def test_a_table_that_is_gone_is_storage_unavailable(counters: AgentCounters):
-    dynamodb().delete_table(TableName=AGENT_METRICS_TABLE)
+def test_a_table_that_does_not_answer_is_storage_unavailable(counters: AgentCounters, dynamodb_faults: DynamoDBFaults):
+    dynamodb_faults.go_down()
     with pytest.raises(StorageUnavailable, match="Reading the agent's metrics failed"):
         counters.totals("a/b")

@@ -10,7 +10,13 @@ from botocore.exceptions import NoCredentialsError
 from agent_platform.agents.base import MAX_OUTPUT_BYTES
 from agent_platform.agents.execution.validate_input import MAX_INPUT_BYTES
 from agent_platform.cursors import encode_cursor
-from agent_platform.errors import ExecutionNotFound, InvalidCursor, StorageUnavailable
+from agent_platform.errors import (
+    ConfigurationError,
+    ExecutionNotFound,
+    InvalidCursor,
+    PlatformError,
+    StorageUnavailable,
+)
 from agent_platform.events.executions import agent_executed
 from agent_platform.ids import new_id
 from agent_platform.storage import executions
@@ -117,7 +123,7 @@ class TestBadMoments:
     """What DynamoDB answers when it is busy, slow or away."""
 
     @pytest.fixture(autouse=True)
-    def quick(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    def quick(self, dynamodb_faults: DynamoDBFaults, monkeypatch: pytest.MonkeyPatch) -> list[float]:
         """Pauses are noted, not made."""
         pauses: list[float] = []
         monkeypatch.setattr(executions.time, "sleep", pauses.append)
@@ -183,28 +189,45 @@ class TestBadMoments:
         assert dynamodb_faults.calls == 1
 
     def test_throttling_that_passes_is_not_seen_by_anybody(
-        self, repository: ExecutionRepository, dynamodb_faults: DynamoDBFaults, monkeypatch: pytest.MonkeyPatch
+        self, repository: ExecutionRepository, dynamodb_faults: DynamoDBFaults
     ):
-        monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
         for code in ("ThrottlingException", "ProvisionedThroughputExceededException", "InternalServerError"):
             dynamodb_faults.refuse(code, 500 if code.startswith("Internal") else 400)
         execution = record(repository, an_execution())
         assert repository.get(execution.id, owner=None) == execution
 
     @pytest.mark.parametrize("doing", ["record", "get", "list"])
-    @pytest.mark.parametrize("fault", ["AccessDeniedException", NoCredentialsError()], ids=str)
-    def test_every_failure_is_storage_unavailable_and_says_what_was_attempted(
-        self, repository: ExecutionRepository, dynamodb_faults: DynamoDBFaults, doing: str, fault: str | Exception
+    @pytest.mark.parametrize(
+        ("fault", "expected"),
+        [
+            ("ItemCollectionSizeLimitExceededException", StorageUnavailable),
+            (NoCredentialsError(), StorageUnavailable),
+            ("AccessDeniedException", ConfigurationError),
+            ("ValidationException", ConfigurationError),
+        ],
+        ids=str,
+    )
+    def test_every_failure_says_what_was_attempted_and_whether_another_try_may_help(
+        self,
+        repository: ExecutionRepository,
+        dynamodb_faults: DynamoDBFaults,
+        doing: str,
+        fault: str | Exception,
+        expected: type[PlatformError],
     ):
-        dynamodb_faults.refuse(fault) if isinstance(fault, str) else dynamodb_faults.fail(fault)
+        if isinstance(fault, str):
+            dynamodb_faults.refuse(fault)
+        else:
+            dynamodb_faults.fail(fault)
         action = {
             "record": lambda: record(repository, an_execution()),
             "get": lambda: repository.get("x", owner=None),
             "list": lambda: repository.list_by_owner("user-1"),
         }[doing]
         beginning = {"record": "Recording", "get": "Reading", "list": "Listing"}[doing]
-        with pytest.raises(StorageUnavailable, match=f"^{beginning} .* failed: DynamoDB") as raised:
+        with pytest.raises(expected, match=f"^{beginning} .* failed: DynamoDB") as raised:
             action()
+        assert type(raised.value) is expected
         assert raised.value.__cause__ is not None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent_platform.agents.base import BaseAgent
+from agent_platform.agents.base import BaseAgent, Patience
 from agent_platform.agents.definition import AgentDefinition, JsonObject
 from agent_platform.agents.execution import Call, ExecutionPipeline, build_pipeline
 from agent_platform.agents.execution.call import Proceed
@@ -19,6 +19,7 @@ from agent_platform.errors import (
     ModelOutputInvalid,
     ModelOverloaded,
     ModelRefused,
+    ModelTimedOut,
     PlatformError,
     StorageUnavailable,
     ToolLoopExceeded,
@@ -99,20 +100,22 @@ class TestSuccess:
         assert len(set(ids)) == 5
         assert sorted(ids, key=lambda each: each[:13]) == ids
 
-    def test_the_client_is_made_at_the_first_execution_and_once(
-        self, kept: Kept, claude: ClaudeClient, principal: Principal
+    def test_the_client_is_asked_for_at_each_execution_so_that_a_new_key_is_used(
+        self, kept: Kept, claude: ClaudeClient, principal: Principal, claude_server: OfflineServer
     ):
-        made: list[int] = []
-
-        def client() -> ClaudeClient:
-            made.append(1)
-            return claude
-
-        pipeline = build_pipeline(kept, client, "anthropic")
-        assert made == []
+        clients = iter([claude, claude, claude.with_options(api_key="rotated")])
+        pipeline = build_pipeline(kept, lambda: next(clients), "anthropic")
         for _ in range(3):
             pipeline.execute(definition(), INPUT, principal, TRACE)
-        assert made == [1]
+        assert len(claude_server.requests()) == 3
+        assert next(clients, None) is None
+
+    def test_the_entrys_patience_reaches_the_agent(
+        self, pipeline: ExecutionPipeline, claude_server: OfflineServer, principal: Principal
+    ):
+        claude_server.plan("stall", seconds=30)
+        with pytest.raises(ModelTimedOut):
+            pipeline.execute(definition(), INPUT, principal, TRACE, Patience(seconds=0.2))
 
     def test_a_new_version_of_an_agent_is_run_with_its_own_prompt(self, run, claude_server: OfflineServer):
         run()
@@ -251,8 +254,8 @@ class TestStorageDown:
 
     @pytest.mark.parametrize("table", [EXECUTIONS_TABLE, OUTBOX_TABLE, AGENT_METRICS_TABLE])
     @pytest.mark.parametrize("plan", [None, "refusal"])
-    def test_the_caller_hears_that_nothing_was_written_and_nothing_was(
-        self, run, claude_server: OfflineServer, table: str, plan: str | None
+    def test_the_caller_hears_that_nothing_was_written_and_only_the_log_knows_the_cost(
+        self, run, claude_server: OfflineServer, log: StringIO, table: str, plan: str | None
     ):
         dynamodb().delete_table(TableName=table)
         if plan:
@@ -261,6 +264,9 @@ class TestStorageDown:
             run()
         assert raised.value.execution_id is None
         assert len(claude_server.requests()) == 1
+        (told,) = [json.loads(line) for line in log.getvalue().splitlines()]
+        assert told["message"] == "execution_not_recorded"
+        assert told["cost_usd"] > 0
         for other in {EXECUTIONS_TABLE, OUTBOX_TABLE, AGENT_METRICS_TABLE} - {table}:
             assert dynamodb().scan(TableName=other)["Items"] == []
 
