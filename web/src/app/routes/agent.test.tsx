@@ -68,11 +68,12 @@ describe('trying an agent', () => {
     expect(received).toEqual([MATCHER.example.input]);
     expect(output().getByText('789')).toBeVisible();
     expect(output().getByText('Ask Norpack', { exact: false })).toBeVisible();
+    expect(output().getByText('Cost, not charged')).toBeVisible();
     expect(output().getByText('$0.0117')).toBeVisible();
     expect(output().getByText('1.2 s')).toBeVisible();
-    expect(output().getByText('1,832')).toBeVisible();
+    expect(output().getByText('1,832 in · 412 out')).toBeVisible();
     expect(output().getByText('claude-sonnet-5')).toBeVisible();
-    expect(output().getByRole('link', { name: 'Open the record' })).toHaveAttribute(
+    expect(output().getByRole('link', { name: 'Open record' })).toHaveAttribute(
       'href',
       expect.stringMatching(/^\/executions\//),
     );
@@ -92,6 +93,7 @@ describe('trying an agent', () => {
     server.use(http.post(EXECUTE, () => HttpResponse.json(execution(MATCHER, { provider: 'anthropic' }))));
     await user.click(await run());
     expect(await output().findByText('$0.0117')).toBeVisible();
+    expect(output().getByText('Cost')).toBeVisible();
     expect(screen.queryByRole('note')).not.toBeInTheDocument();
   });
 
@@ -194,7 +196,7 @@ describe('trying an agent', () => {
     await user.click(await run());
 
     expect(await screen.findByRole('alert')).toHaveTextContent('The model is overloaded: try again in a minute.');
-    expect(screen.getByRole('link', { name: 'Open the record' })).toHaveAttribute('href', '/executions/e-1');
+    expect(screen.getByRole('link', { name: 'Open record' })).toHaveAttribute('href', '/executions/e-1');
   });
 
   it('explains the silence of a gateway that gave up, although it speaks another language', async () => {

@@ -32,6 +32,7 @@ describe('the executions', () => {
     expect(row.getByText('Succeeded')).toBeVisible();
     expect(row.getByText('Offline model')).toBeVisible();
     expect(row.getByText('$0.0117')).toBeVisible();
+    expect(screen.getByRole('main')).toHaveFocus();
     await expectAccessible();
 
     await user.click(row.getByRole('link', { name: 'Three way match checker' }));

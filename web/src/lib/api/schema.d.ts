@@ -73,7 +73,7 @@ export interface paths {
         };
         /**
          * Health
-         * @description Whether the agent can execute.
+         * @description Whether the agent is deployed and its definition loads; the model is not asked.
          */
         get: operations["get_agent_health"];
         put?: never;
@@ -1030,7 +1030,7 @@ export interface operations {
                     "application/json": components["schemas"]["Execution"];
                 };
             };
-            /** @description `malformed_json` */
+            /** @description `malformed_json`, `bad_request` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1066,7 +1066,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid_input` */
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`, `model_refused` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1075,7 +1084,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `model_output_invalid` */
+            /** @description `tool_loop_exceeded`, `model_error`, `model_output_invalid`, `model_rejected_request` */
             502: {
                 headers: {
                     [name: string]: unknown;
@@ -1084,7 +1093,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `model_overloaded`, `storage_unavailable` */
+            /** @description `storage_unavailable`, `model_overloaded`, `model_unreachable` */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -9,37 +9,38 @@ import { formatCount, formatDuration, formatUsd } from '@/lib/format';
 export function Receipt({ execution, linkToRecord }: { execution: Execution; linkToRecord: boolean }) {
   const { usage } = execution;
   const cached = usage.cache_read_tokens;
+  const taken = usage.input_tokens + usage.cache_write_tokens + cached;
   return (
     <div className={classes.receipt}>
       <dl className={classes.entries}>
-        <Entry name="Cost" value={formatUsd(execution.cost_usd)} />
+        {/* Tokens of the offline model have a list price as well, but nobody pays it. */}
+        <Entry
+          name={execution.provider === 'offline' ? 'Cost, not charged' : 'Cost'}
+          value={formatUsd(execution.cost_usd)}
+        />
         <Entry name="Time" value={formatDuration(execution.duration_ms)} />
         <Entry
-          name="Tokens in"
-          value={formatCount(usage.input_tokens + usage.cache_write_tokens + cached)}
-          note={cached > 0 ? `${formatCount(cached)} cached` : undefined}
+          name="Tokens"
+          value={`${formatCount(taken)} in · ${formatCount(usage.output_tokens)} out`}
+          note={cached > 0 ? `· ${formatCount(cached)} cached` : undefined}
         />
-        <Entry name="Tokens out" value={formatCount(usage.output_tokens)} />
-        <Entry name="Model" value={execution.model} note={PROVIDERS[execution.provider]} />
+        <Entry
+          name="Model"
+          value={execution.model}
+          note={execution.provider === 'bedrock' ? 'on Bedrock' : undefined}
+        />
       </dl>
       {linkToRecord && (
         <Anchor
           className={classes.record}
           renderRoot={(props) => <Link {...props} to="/executions/$id" params={{ id: execution.id }} />}
         >
-          Open the record
+          Open record
         </Anchor>
       )}
     </div>
   );
 }
-
-/** Who answered for the model that was asked for, where it is not its maker. */
-const PROVIDERS: Record<Execution['provider'], string | undefined> = {
-  anthropic: undefined,
-  bedrock: 'on Bedrock',
-  offline: 'offline',
-};
 
 function Entry({ name, value, note }: { name: string; value: string; note?: string | undefined }) {
   return (

@@ -19,7 +19,7 @@ export function RunProblem({ error }: { error: Error }) {
               inherit
               renderRoot={(props) => <Link {...props} to="/executions/$id" params={{ id: executionId }} />}
             >
-              Open the record
+              Open record
             </Anchor>
           ) : (
             <Anchor inherit renderRoot={(props) => <Link {...props} to="/executions" />}>
