@@ -111,7 +111,7 @@ def test_one_agent_alone_answers_the_standard_contract(tmp_path: Path) -> None:
             base_url=found.group(), transport=httpx.HTTPTransport(retries=20), timeout=30, trust_env=False
         )
         with agent:
-            example = agent.get("").json()["example"]["input"]
+            example = agent.get(found.group()).json()["example"]["input"]
             execution = agent.post("/execute", json={"input": example}).json()
             assert agent.get("/health").json() == {"status": "healthy"}
             assert 'status="succeeded"} 1.0' in agent.get("/metrics").text

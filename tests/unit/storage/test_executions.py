@@ -123,7 +123,11 @@ class TestBadMoments:
     """What DynamoDB answers when it is busy, slow or away."""
 
     @pytest.fixture(autouse=True)
-    def quick(self, dynamodb_faults: DynamoDBFaults, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    def quick(
+        self,
+        dynamodb_faults: DynamoDBFaults,  # noqa: ARG002 - its own patch of the pause comes first
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> list[float]:
         """Pauses are noted, not made."""
         pauses: list[float] = []
         monkeypatch.setattr(executions.time, "sleep", pauses.append)
