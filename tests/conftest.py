@@ -11,14 +11,14 @@ from agent_platform.identity.principal import Principal
 from agent_platform.llm.client import claude_client
 from agent_platform.llm.sdk import ClaudeClient
 from agent_platform.settings import ClaudeSettings
-from tests.fakes.aws import aws, executions_table
+from tests.fakes.aws import aws, executions_table, governance_tables
 from tests.fakes.environment import isolate_environment
 from tests.fakes.network import forbid_network
 from tests.fakes.offline_claude import OfflineServer, running_offline_claude
 from tests.fakes.postgres import postgres
 
 # A fixture is one where it is imported once: a second import of `postgres` would start a second server.
-__all__ = ["aws", "executions_table", "postgres"]
+__all__ = ["aws", "executions_table", "governance_tables", "postgres"]
 
 REPOSITORY = Path(__file__).parents[1]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import uvicorn
 
-from agent_platform.agents.base import Patience, Provider
+from agent_platform.agents.meter import Patience, Provider
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.compile import write_catalogue
 from agent_platform.agents.execution import build_pipeline

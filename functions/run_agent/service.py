@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from agent_platform.agents.base import PATIENT, Patience
+from agent_platform.agents.meter import PATIENT, Patience
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.definition import AgentDefinition, JsonObject
 from agent_platform.agents.execution import ExecutionPipeline

@@ -22,6 +22,14 @@ class Tables(Construct):
         self.outbox = self._table("Outbox", partition="subject", sort="id", stream=dynamodb.StreamViewType.NEW_IMAGE)
         self.agent_metrics = self._table("AgentMetrics", partition="agent_id", sort="shard")
         self.tokens = self._table("Tokens", partition="pk")
+        self.accounts = self._table("Accounts", partition="id")
+        self.idempotency = self._table("Idempotency", partition="id")
+        self.response_cache = self._table("ResponseCache", partition="id")
+        self.circuits = self._table("Circuits", partition="id")
+        self.sessions = self._table("Sessions", partition="id", sort="turn")
+        self._index(self.sessions, "by_owner", partition="owner")
+        self.batches = self._table("Batches", partition="id")
+        self._index(self.batches, "by_owner", partition="owner")
 
     def _table(
         self,

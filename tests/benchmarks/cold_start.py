@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from agent_platform.agents.base import BaseAgent, Meter
+from agent_platform.agents.base import BaseAgent
+from agent_platform.agents.meter import Meter
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.definition import AgentDefinition
 from agent_platform.agents.progress import progress_line

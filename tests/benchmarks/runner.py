@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agent_platform.agents.base import BaseAgent, Meter
+from agent_platform.agents.base import BaseAgent
+from agent_platform.agents.meter import Meter
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.definition import AgentDefinition
 from agent_platform.agents.execution import ExecutionPipeline, build_pipeline

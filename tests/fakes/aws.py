@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import pytest
 from moto import mock_aws
 
@@ -15,6 +16,13 @@ TOKENS_TABLE = "tokens"
 EXECUTIONS_TABLE = "executions"
 OUTBOX_TABLE = "outbox"
 AGENT_METRICS_TABLE = "agent-metrics"
+ACCOUNTS_TABLE = "accounts"
+IDEMPOTENCY_TABLE = "idempotency"
+RESPONSE_CACHE_TABLE = "response-cache"
+CIRCUITS_TABLE = "circuits"
+SESSIONS_TABLE = "sessions"
+BATCHES_TABLE = "batches"
+PAYLOADS_BUCKET = "payloads"
 SIGNING_SECRET = {"active": "k1", "k1": "first-signing-key-of-thirty-two-bytes-or-more"}
 
 
@@ -40,6 +48,16 @@ def executions_table(aws: None) -> str:
     _table(OUTBOX_TABLE, "subject", "id")
     _table(AGENT_METRICS_TABLE, "agent_id", "shard")
     return _table(EXECUTIONS_TABLE, "id", by_owner="owner", by_owner_and_agent="owner_agent")
+
+
+@pytest.fixture
+def governance_tables(executions_table: str) -> None:
+    """Every table that governs executions, and the bucket of what is too large for one; executions included."""
+    for name in (ACCOUNTS_TABLE, IDEMPOTENCY_TABLE, RESPONSE_CACHE_TABLE, CIRCUITS_TABLE):
+        _table(name, "id")
+    _table(SESSIONS_TABLE, "id", "turn", by_owner="owner")
+    _table(BATCHES_TABLE, "id", by_owner="owner")
+    boto3.client("s3").create_bucket(Bucket=PAYLOADS_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
 
 
 def _table(name: str, partition: str, sort: str | None = None, **indexes: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from agent_platform.agents import base
-from agent_platform.agents.base import MAX_OUTPUT_BYTES, MAX_ROUNDS, PAUSE_SECONDS, BaseAgent, Meter, Patience
+from agent_platform.agents.base import MAX_OUTPUT_BYTES, PAUSE_SECONDS, BaseAgent
+from agent_platform.agents.meter import Meter, Patience
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.definition import AgentDefinition, Limits
 from agent_platform.errors import (

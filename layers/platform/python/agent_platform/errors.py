@@ -11,17 +11,30 @@ PlatformError
 ├── NotFound                      404
 │   ├── RouteNotFound             404
 │   ├── AgentNotFound             404
-│   └── ExecutionNotFound         404
+│   ├── BatchNotFound             404
+│   ├── ExecutionNotFound         404
+│   └── SessionNotFound           404
+├── BudgetExceeded                402  a ceiling in USD has been reached
 ├── MethodNotAllowed              405
 ├── Conflict                      409
-│   └── EmailTaken                409
+│   ├── AlreadyFinished           409  what is over cannot be cancelled or started
+│   ├── EmailTaken                409
+│   ├── ExecutionCancelled        409
+│   ├── IdempotencyInProgress     409  the first request with this key is still running
+│   └── SessionBusy               409  another turn of this conversation is running
 ├── PayloadTooLarge               413
 ├── UnsupportedMediaType          415
+├── CostLimitReached              422  the execution would cost more than its definition allows
+├── DeclinedByRule                422  a rule of the agent's guardrails forbids the task
+├── IdempotencyKeyReused          422  the key was sent with another body before
 ├── InvalidInput                  422  well-formed, but not what the schema asks for; carries field errors
+├── RateLimited                   429
+├── DeadlineExceeded              504  the time of the execution is over
 ├── ModelError                         the model could not answer
 │   ├── ModelRefused              422
 │   ├── ModelOutputInvalid        502
 │   ├── ModelRejectedRequest      502
+│   ├── ModelCircuitOpen          503  the model failed so often that it is not asked for a while
 │   ├── ModelOverloaded           503
 │   ├── ModelUnreachable          503
 │   └── ModelTimedOut             504
@@ -51,6 +64,8 @@ class PlatformError(Exception):
     title: str = "Internal error"
     execution_id: str | None = None
     """The recorded execution that failed this way, where there is one."""
+    retry_after: int | None = None
+    """Seconds after which another try may succeed, where that is known."""
 
     def __init__(self, detail: str, *, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(detail)
@@ -149,6 +164,24 @@ class ExecutionNotFound(NotFound):
     code, title = "execution_not_found", "Execution not found"
 
 
+class BatchNotFound(NotFound):
+    """No batch of the caller has this id."""
+
+    code, title = "batch_not_found", "Batch not found"
+
+
+class SessionNotFound(NotFound):
+    """No session of the caller has this id, or it belongs to another agent."""
+
+    code, title = "session_not_found", "Session not found"
+
+
+class BudgetExceeded(PlatformError):
+    """A ceiling in USD leaves no room for this execution; nothing was asked and nothing was spent."""
+
+    status, code, title = 402, "budget_exceeded", "Budget exceeded"
+
+
 class MethodNotAllowed(PlatformError):
     """The resource exists, but not for this HTTP method."""
 
@@ -167,6 +200,30 @@ class EmailTaken(Conflict):
     code, title = "email_taken", "E-mail address taken"
 
 
+class AlreadyFinished(Conflict):
+    """It is over, or has begun already, so it cannot be cancelled or started."""
+
+    code, title = "already_finished", "Already finished"
+
+
+class ExecutionCancelled(Conflict):
+    """The execution was cancelled before it could run."""
+
+    code, title = "execution_cancelled", "Execution cancelled"
+
+
+class IdempotencyInProgress(Conflict):
+    """The first request with this idempotency key is still running."""
+
+    code, title = "idempotency_in_progress", "Request in progress"
+
+
+class SessionBusy(Conflict):
+    """Another turn of this conversation is running."""
+
+    code, title = "session_busy", "Session busy"
+
+
 class PayloadTooLarge(PlatformError):
     """The body is larger than the platform accepts."""
 
@@ -179,6 +236,36 @@ class UnsupportedMediaType(PlatformError):
     status, code, title = 415, "unsupported_media_type", "Unsupported media type"
 
 
+class CostLimitReached(PlatformError):
+    """Going on might cost more than the execution may."""
+
+    status, code, title = 422, "cost_limit_reached", "Cost limit reached"
+
+
+class DeclinedByRule(PlatformError):
+    """A rule of the agent's guardrails forbids what was asked."""
+
+    status, code, title = 422, "declined_by_rule", "Declined by a rule"
+
+
+class IdempotencyKeyReused(PlatformError):
+    """The idempotency key was sent before, with another body."""
+
+    status, code, title = 422, "idempotency_key_reused", "Idempotency key reused"
+
+
+class RateLimited(PlatformError):
+    """The caller asks this agent too often."""
+
+    status, code, title = 429, "rate_limited", "Rate limit reached"
+
+
+class DeadlineExceeded(PlatformError):
+    """The time of the execution is over."""
+
+    status, code, title = 504, "deadline_exceeded", "Deadline exceeded"
+
+
 class InvalidInput(PlatformError):
     """The body is well-formed but not what the schema asks for; `errors` names each field."""
 
@@ -186,10 +273,14 @@ class InvalidInput(PlatformError):
 
 
 class ModelError(PlatformError):
-    """The model could not answer. `transient` says that nothing was paid and another try may succeed."""
+    """The model could not answer.
+
+    `transient` says that another try may succeed; `uncertain`, that nobody knows whether this one will be billed.
+    """
 
     status, code, title = 502, "model_error", "Model error"
     transient = True
+    uncertain = False
 
 
 class ModelRefused(ModelError):
@@ -213,6 +304,13 @@ class ModelRejectedRequest(ModelError):
     transient = False
 
 
+class ModelCircuitOpen(ModelError):
+    """The model failed so often that it is not asked for a while; nothing was sent."""
+
+    status, code, title = 503, "model_circuit_open", "Model suspended"
+    transient = False
+
+
 class ModelOverloaded(ModelError):
     """The model's API is overloaded or limits the rate; try again later."""
 
@@ -230,6 +328,7 @@ class ModelTimedOut(ModelError):
 
     status, code, title = 504, "model_timed_out", "Model timed out"
     transient = False
+    uncertain = True
 
 
 class ToolLoopExceeded(PlatformError):

@@ -60,7 +60,24 @@ class DatabaseSettings(BaseSettings):
     database_secret_arn: str
 
 
-class RunAgentSettings(CommonSettings, ClaudeSettings, CatalogueSettings):
+class GovernanceSettings(BaseSettings):
+    """What executions are held to: tables of shared state, and the limits where nobody set others."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    accounts_table: str
+    idempotency_table: str
+    response_cache_table: str
+    circuits_table: str
+    sessions_table: str
+    payloads_bucket: str
+    user_monthly_usd: Annotated[float, Field(gt=0)] = 100.0
+    """What a user may spend a calendar month (UTC), unless an administrator gave them another ceiling."""
+    calls_per_minute: Annotated[int, Field(gt=0)] = 120
+    """How often a principal may call one agent, unless its definition names `limits.rate_per_minute`."""
+
+
+class RunAgentSettings(CommonSettings, ClaudeSettings, CatalogueSettings, GovernanceSettings):
     """Environment of `functions/run_agent`."""
 
     agent_group: str

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from agent_platform.agents.base import BaseAgent, Patience
+from agent_platform.agents.base import BaseAgent
+from agent_platform.agents.meter import Patience
 from agent_platform.agents.definition import AgentDefinition, JsonObject
 from agent_platform.agents.execution import Call, ExecutionPipeline, build_pipeline
 from agent_platform.agents.execution.call import Proceed

@@ -62,8 +62,23 @@ class Limits(_Strict):
 
     timeout_seconds: Annotated[int, Field(ge=1, le=840, description="Seconds for the whole execution")] = 120
     rate_per_minute: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    cache_ttl_seconds: Annotated[int, Field(ge=0, le=30 * 86_400)] = 0
+    cache_ttl_seconds: Annotated[
+        int, Field(ge=0, le=30 * 86_400, description="How long an equal input gets the same answer; 0 for never")
+    ] = 0
+    cache_scope: Annotated[
+        Literal["user", "shared"], Field(description="Who may get a cached answer: the same user only, or everybody")
+    ] = "user"
     max_cost_usd: Annotated[float, Field(gt=0, le=100, description="US dollars per execution")] | None = None
+    max_tokens: Annotated[
+        int, Field(ge=1_000, le=10_000_000, description="Tokens per execution, prompts and answers of all rounds")
+    ] = 1_000_000
+    max_tool_rounds: Annotated[int, Field(ge=1, le=50, description="Answers of the model that may call tools")] = 11
+    monthly_cost_usd: (
+        Annotated[
+            float, Field(gt=0, le=1_000_000, description="US dollars a calendar month, over all users of the agent")
+        ]
+        | None
+    ) = None
 
 
 class Guardrails(_Strict):
@@ -79,6 +94,21 @@ class Example(_Strict):
 
     input: JsonObject
     output: JsonObject
+
+
+class Team(_Strict):
+    """Agents that work on the task under this one, which briefs them, reads their answers and gives the result."""
+
+    mode: Annotated[
+        Literal["sequential", "parallel", "supervisor", "debate"],
+        Field(
+            description="sequential: one after another, each knows the answers before it; parallel: all at once; "
+            "supervisor: whom and how often is decided on the way; debate: all answer, then see each other's answers "
+            "and answer again, and this agent judges"
+        ),
+    ]
+    members: Annotated[tuple[AgentId, ...], BeforeValidator(_as_tuple), Field(min_length=2, max_length=8)]
+    rounds: Annotated[int, Field(ge=1, le=4, description="Rounds of a debate")] = 2
 
 
 class DefinitionFile(_Strict):
@@ -98,6 +128,12 @@ class DefinitionFile(_Strict):
     input: Annotated[JsonObject, Field(description="JSON Schema (2020-12) of the input")]
     output: Annotated[JsonObject, Field(description="JSON Schema of the output, inside what structured outputs accept")]
     tools: Annotated[tuple[ToolName, ...], BeforeValidator(_as_tuple)] = ()
+    consults: Annotated[
+        tuple[AgentId, ...],
+        BeforeValidator(_as_tuple),
+        Field(max_length=8, description="Agents that the tool `consult_agent` may ask"),
+    ] = ()
+    team: Team | None = None
     connectors: Annotated[tuple[ToolName, ...], BeforeValidator(_as_tuple)] = ()
     memory: Literal["none", "conversation", "long_term"] = "none"
     model: ModelTier = "balanced"
@@ -121,7 +157,7 @@ class DefinitionFile(_Strict):
             raise ValueError(f"has {words} words; write {fewest} to {most}")
         return instructions
 
-    @field_validator("tags", "tools", "connectors")
+    @field_validator("tags", "tools", "connectors", "consults")
     @classmethod
     def _has_no_repeats(cls, values: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(values)) != len(values):
@@ -164,6 +200,11 @@ class AgentDefinition(DefinitionFile):
     def group(self) -> str:
         """The first segment of the id; one Lambda function serves one group."""
         return self.id.partition("/")[0]
+
+    @property
+    def colleagues(self) -> tuple[str, ...]:
+        """Ids of the agents that this one may put to work: its team, then those it consults."""
+        return tuple(dict.fromkeys([*(self.team.members if self.team else ()), *self.consults]))
 
     @classmethod
     def trusted(cls, document: str | bytes) -> "AgentDefinition":

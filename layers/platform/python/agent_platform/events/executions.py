@@ -10,7 +10,7 @@ def agent_executed(execution: Execution, table: str) -> OutboxEvent:
     event = CloudEvent(
         type="agent.executed",
         subject=execution.agent_id,
-        time=execution.finished_at,
+        time=execution.finished_at or execution.started_at,
         traceparent=traceparent(execution.trace_id, execution.id.replace("-", "")[-16:]),
         data=execution.model_dump(mode="json", exclude={"input", "output", "trace_id"}),
     )

@@ -1,8 +1,10 @@
 """Record an execution together with its event: the outbox pattern in one call."""
 
+from collections.abc import Sequence
+
 from agent_platform.events.executions import agent_executed
 from agent_platform.storage.counters import AgentCounters
-from agent_platform.storage.executions import Execution, ExecutionRepository
+from agent_platform.storage.executions import Execution, ExecutionRepository, Rider
 
 
 class OutboxRecorder:
@@ -13,10 +15,11 @@ class OutboxRecorder:
         self._outbox_table = outbox_table
         self._counters = counters
 
-    def record(self, execution: Execution) -> None:
-        """Write all three or none; the same execution again changes nothing.
+    def record(self, execution: Execution, riders: Sequence[Rider] = ()) -> Execution:
+        """Write all three and what rides along, or nothing; the same execution again changes nothing.
 
         Raises:
             StorageUnavailable: DynamoDB does not answer.
         """
-        self._executions.record(execution, agent_executed(execution, self._outbox_table), self._counters)
+        self._executions.record(execution, agent_executed(execution, self._outbox_table), self._counters, riders)
+        return execution

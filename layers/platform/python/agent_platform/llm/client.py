@@ -144,22 +144,30 @@ def translate(error: Exception) -> ModelError | None:
         if kind is None:
             kind = ModelError if error.status_code >= 500 else ModelRejectedRequest
         said = error.api_message or "no explanation"
-        return kind(
+        translated = kind(
             f"Claude's API answered {error.status_code} {error.type or 'error'}: {said} "
             f"(upstream request {error.request_id or 'without id'}). {_REMEDY[kind]}"
         )
+        wait = error.response.headers.get("retry-after", "")
+        translated.retry_after = int(wait) if wait.isascii() and wait.isdigit() else None
+        return translated
     if isinstance(error, anthropic.APITimeoutError | httpx2.TimeoutException):
         return ModelTimedOut(f"Claude's API did not answer in time. {_REMEDY[ModelTimedOut]}")
     if isinstance(error, anthropic.APIConnectionError | httpx2.TransportError):
-        return ModelUnreachable(
+        unreachable = ModelUnreachable(
             f"No connection to Claude's API ({_innermost(error)}): check CLAUDE_BASE_URL and the network."
         )
+        # A line that broke after it was up may have carried the request.
+        unreachable.uncertain = not isinstance(error.__cause__ or error, httpx2.ConnectError)
+        return unreachable
     if isinstance(error, anthropic.CredentialsError):
         return ModelRejectedRequest(f"The credentials for Claude cannot be loaded: {error}")
     if isinstance(error, anthropic.AnthropicError | httpx2.HTTPError | json.JSONDecodeError):
-        return ModelError(
+        unreadable = ModelError(
             f"Claude's API gave an answer that cannot be read ({type(error).__name__}: {error}). {_REMEDY[ModelError]}"
         )
+        unreadable.transient, unreadable.uncertain = False, True
+        return unreadable
     return None
 
 

@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from random import SystemRandom
@@ -55,6 +57,18 @@ class Failure(BaseModel):
     message: str
 
 
+class Escalation(BaseModel):
+    """What the agent hands to a person: the rule of its guardrails that was met, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: str
+    reason: str
+
+
+ExecutionStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
 class ExecutionSummary(BaseModel):
     """What a list shows of an execution."""
 
@@ -63,12 +77,20 @@ class ExecutionSummary(BaseModel):
     id: str
     agent_id: str
     agent_version: str
-    status: Literal["succeeded", "failed"]
+    status: ExecutionStatus
     model: str = Field(description="The model that was asked for")
     provider: Literal["anthropic", "bedrock", "offline"] = Field(description="Who answered; `offline` is no real model")
     cost_usd: Usd
     duration_ms: int = Field(description="Milliseconds from acceptance to the end of the run")
     started_at: Timestamp
+    cached: bool = Field(default=False, description="Answered with the output of an earlier, equal execution")
+    delegated_cost_usd: Usd = Field(
+        default=Decimal(0), description="What the agents cost that this one put to work; each has its own execution"
+    )
+    escalation: Escalation | None = Field(default=None, description="Set when a person must decide")
+    parent_id: str | None = Field(default=None, description="The execution whose agent put this one to work")
+    session_id: str | None = Field(default=None, description="The conversation that this is a turn of")
+    batch_id: str | None = Field(default=None, description="The batch that this is a line of")
 
 
 class Execution(ExecutionSummary):
@@ -80,8 +102,22 @@ class Execution(ExecutionSummary):
     error: Failure | None
     usage: TokenUsage
     tool_calls: int = Field(description="How often the model called a tool")
-    finished_at: Timestamp
+    finished_at: Timestamp | None = Field(description="None as long as it is queued or running")
     trace_id: str
+    redactions: dict[str, int] = Field(
+        default={}, description="How many pieces of personal data were taken out of input and output, by kind"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rider:
+    """A write that rides in the transaction of an execution's record, so that it happens once with it or not at all.
+
+    Its condition says that what it settles is still open. Where it is not (the lock went to somebody else, the
+    month is over), the rider is left out and the execution is recorded without it.
+    """
+
+    write: "TransactWriteItemTypeDef"
 
 
 class ExecutionPage(BaseModel):
@@ -97,14 +133,16 @@ class ExecutionRepository:
     def __init__(self, table: str) -> None:
         self.table = table
 
-    def record(self, execution: Execution, event: OutboxEvent, counters: AgentCounters) -> None:
-        """Write the execution, its event and its counts in one transaction: all three or none.
+    def record(
+        self, execution: Execution, event: OutboxEvent, counters: AgentCounters, riders: Sequence[Rider] = ()
+    ) -> None:
+        """Write the execution, its event, its counts and what rides along in one transaction: all or none.
 
         Writing the same execution again changes nothing.
         """
-        client = dynamodb()
+        client, riding = dynamodb(), list(riders)
         with storage_errors("Recording the execution"):
-            for attempt in range(TRIES):
+            for attempt in range(TRIES + len(riding)):
                 items: list[TransactWriteItemTypeDef] = [
                     {
                         "Put": {
@@ -115,6 +153,7 @@ class ExecutionRepository:
                     },
                     {"Put": event.put()},
                     {"Update": counters.update(execution.agent_id, execution.status, execution.duration_ms / 1000)},
+                    *(rider.write for rider in riding),
                 ]
                 try:
                     client.transact_write_items(TransactItems=items)
@@ -123,7 +162,11 @@ class ExecutionRepository:
                     reasons = [reason.get("Code") for reason in error.response["CancellationReasons"]]
                     if reasons[0] == "ConditionalCheckFailed":
                         return  # an earlier try got through although its answer was lost
-                    if attempt == TRIES - 1 or not _PASSING.intersection(reasons):
+                    closed = [index for index, reason in enumerate(reasons[3:]) if reason == "ConditionalCheckFailed"]
+                    if closed:
+                        riding = [rider for index, rider in enumerate(riding) if index not in closed]
+                        continue
+                    if attempt >= TRIES - 1 or not _PASSING.intersection(reasons):
                         raise
                     # If two executions met on one counter shard, the next try draws another one.
                     time.sleep(_RANDOM.uniform(0, 0.02 * 2**attempt))
@@ -190,9 +233,10 @@ def _item(execution: Execution) -> dict[str, Any]:
         "id": {"S": execution.id},
         "owner": {"S": execution.owner},
         "owner_agent": {"S": _owner_agent(execution.owner, execution.agent_id)},
-        "summary": {"S": summary.model_dump_json()},
+        "summary": {"S": summary.model_dump_json(exclude_defaults=True)},
+        "status": {"S": execution.status},
         "document": {"S": _exact_json(execution)},
-        "expires_at": {"N": str(int(execution.finished_at.timestamp()) + RETENTION_DAYS * 86_400)},
+        "expires_at": {"N": str(int(execution.started_at.timestamp()) + RETENTION_DAYS * 86_400)},
     }
 
 
@@ -200,4 +244,5 @@ def _exact_json(execution: Execution) -> str:
     """The execution as JSON, the cost as text so that no cent is lost to binary floats."""
     document = execution.model_dump(mode="json")
     document["cost_usd"] = str(execution.cost_usd)
+    document["delegated_cost_usd"] = str(execution.delegated_cost_usd)
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))

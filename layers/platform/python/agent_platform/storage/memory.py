@@ -2,11 +2,12 @@
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Sequence
 from threading import Lock
 
 from agent_platform.errors import ExecutionNotFound
 from agent_platform.storage.counters import BUCKET_BOUNDS, AgentTotals
-from agent_platform.storage.executions import Execution
+from agent_platform.storage.executions import Execution, Rider
 
 
 class InMemoryExecutions:
@@ -16,10 +17,10 @@ class InMemoryExecutions:
         self._lock = Lock()
         self._executions: dict[str, Execution] = {}
 
-    def record(self, execution: Execution) -> None:
+    def record(self, execution: Execution, riders: Sequence[Rider] = ()) -> Execution:  # noqa: ARG002 - no tables
         """Keep one execution; the same one again changes nothing."""
         with self._lock:
-            self._executions.setdefault(execution.id, execution)
+            return self._executions.setdefault(execution.id, execution)
 
     def get(self, execution_id: str) -> Execution:
         """One execution.

@@ -1,23 +1,33 @@
 """Compose the stages. Their order is the order of governance: what refuses cheaply comes before what costs."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
-from agent_platform.agents.base import PATIENT, Meter, Patience, Provider
 from agent_platform.agents.definition import AgentDefinition, JsonObject
 from agent_platform.agents.execution.call import Call, Proceed, Stage
 from agent_platform.agents.execution.record import ExecutionRecorder, record
 from agent_platform.agents.execution.run import run
 from agent_platform.agents.execution.validate_input import validate_input
+from agent_platform.agents.meter import PATIENT, Meter, Patience, Provider
+from agent_platform.errors import AgentNotFound, ToolLoopExceeded
 from agent_platform.identity.principal import Principal
 from agent_platform.llm.sdk import ClaudeClient
 from agent_platform.storage.executions import Execution
+
+MAX_DEPTH = 4
+"""Agents from the one that was asked down to the last one put to work: a team of teams that consult a specialist."""
+
+Definitions = Callable[[str], AgentDefinition]
+"""Finds a definition by its id, or raises AgentNotFound."""
 
 
 class ExecutionPipeline:
     """Runs executions through its stages, outermost first."""
 
-    def __init__(self, stages: Sequence[Stage], provider: Provider) -> None:
+    def __init__(self, stages: Sequence[Stage], provider: Provider, definitions: Definitions | None = None) -> None:
         self._provider = provider
+        self._definitions = definitions or _nobody
         proceed: Proceed = _nothing_left
         for stage in reversed(stages):
             proceed = _around(proceed, stage)
@@ -30,28 +40,77 @@ class ExecutionPipeline:
         principal: Principal,
         trace_id: str,
         patience: Patience = PATIENT,
+        **more: Any,
     ) -> Execution:
         """Execute an agent for a principal and return what was recorded.
+
+        `more` are further fields of `Call`.
 
         Raises:
             PlatformError: whatever a stage refused or failed with; `execution_id` is set if that was recorded.
         """
-        call = Call(definition, value, principal, trace_id, Meter(self._provider), patience)
+        return self.carry_out(self.call(definition, value, principal, trace_id, patience, **more))
+
+    def call(
+        self,
+        definition: AgentDefinition,
+        value: JsonObject,
+        principal: Principal,
+        trace_id: str,
+        patience: Patience = PATIENT,
+        **more: Any,
+    ) -> Call:
+        """A call that this pipeline can carry out; its meter and deadline start now."""
+        return Call(definition, value, principal, trace_id, Meter(self._provider), patience, **more)
+
+    def carry_out(self, call: Call) -> Execution:
+        """Send a call through the stages and return what was recorded; the call keeps what the caller may be told.
+
+        Raises:
+            PlatformError: whatever a stage refused or failed with; `execution_id` is set if that was recorded.
+        """
+        call.context = replace(call.context, delegate=self._delegate(call))
         self._proceed(call)
         if call.execution is None:
             raise RuntimeError("The pipeline has no stage that records.")
         return call.execution
 
+    def _delegate(self, call: Call) -> Callable[[str, JsonObject], JsonObject]:
+        """How the agent of `call` puts others to work: for the same principal, in the same trace, in the time left."""
+
+        def delegate(agent_id: str, value: JsonObject) -> JsonObject:
+            lineage = call.lineage
+            if agent_id in lineage:
+                raise ToolLoopExceeded(f"`{agent_id}` is at work on this already: {' → '.join(lineage)}.")
+            if len(lineage) >= MAX_DEPTH:
+                raise ToolLoopExceeded(f"No more than {MAX_DEPTH} agents may work under each other.")
+            patience = Patience(call.seconds_left, call.patience.retries)
+            member = self.call(
+                self._definitions(agent_id),
+                value,
+                call.principal,
+                call.trace_id,
+                patience,
+                parent=call,
+                batch_id=call.batch_id,
+            )
+            try:
+                execution = self.carry_out(member)
+            finally:
+                call.meter.add_delegated(member.meter.cost_usd + member.meter.delegated_usd)
+            return execution.output or {}
+
+        return delegate
+
 
 def build_pipeline(
-    recorder: ExecutionRecorder, client: Callable[[], ClaudeClient], provider: Provider
+    recorder: ExecutionRecorder,
+    client: Callable[[], ClaudeClient],
+    provider: Provider,
+    definitions: Definitions | None = None,
 ) -> ExecutionPipeline:
-    """The pipeline of every entry: HTTP, workflow step, one agent alone.
-
-    Further stages belong, in this order, between validation and the run: policy, idempotency, rate limit, budget,
-    cache, circuit breaker; and guardrails on the output just around the run.
-    """
-    return ExecutionPipeline([validate_input, record(recorder), run(client, provider)], provider)
+    """The pipeline of every entry: HTTP, workflow step, one agent alone."""
+    return ExecutionPipeline([validate_input, record(recorder), run(client, provider)], provider, definitions)
 
 
 def _around(inner: Proceed, stage: Stage) -> Proceed:
@@ -60,3 +119,7 @@ def _around(inner: Proceed, stage: Stage) -> Proceed:
 
 def _nothing_left(call: Call) -> JsonObject:
     raise RuntimeError(f"No stage produced an output for {call.definition.id}.")
+
+
+def _nobody(agent_id: str) -> AgentDefinition:
+    raise AgentNotFound(f"There is no agent `{agent_id}` here.")

@@ -1,5 +1,6 @@
 """Stage: whatever comes of a run is recorded with its event, in one transaction, before the caller hears of it."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -7,14 +8,17 @@ from agent_platform.agents.definition import JsonObject
 from agent_platform.agents.execution.call import Call, Proceed, Stage
 from agent_platform.errors import PlatformError
 from agent_platform.observability import get_logger
-from agent_platform.storage.executions import Execution, Failure, TokenUsage
+from agent_platform.storage.executions import Execution, Failure, Rider, TokenUsage
 
 
 class ExecutionRecorder(Protocol):
     """Writes an execution, its event and its counts: all or none."""
 
-    def record(self, execution: Execution) -> None:
-        """Raises StorageUnavailable when nothing was written."""
+    def record(self, execution: Execution, riders: Sequence[Rider] = ()) -> Execution:
+        """Write it with whatever rides along, and return what is stored: a cancelled execution stays cancelled.
+
+        Raises StorageUnavailable when nothing was written.
+        """
 
 
 def record(recorder: ExecutionRecorder) -> Stage:
@@ -50,11 +54,10 @@ def _keep(recorder: ExecutionRecorder, call: Call, execution: Execution) -> None
         "duration_ms": execution.duration_ms,
     }
     try:
-        recorder.record(execution)
+        call.execution = recorder.record(execution, [settle(execution) for settle in call.settlements])
     except PlatformError:
         get_logger().error("execution_not_recorded", extra=fields)
         raise
-    call.execution = execution
     get_logger().info("agent_executed", extra=fields)
 
 
@@ -84,4 +87,11 @@ def _execution(call: Call, output: JsonObject | None, failure: Failure | None) -
         tool_calls=call.meter.tool_calls,
         finished_at=finished_at,
         trace_id=call.trace_id,
+        cached=call.cached,
+        delegated_cost_usd=call.meter.delegated_usd,
+        escalation=call.escalation,
+        redactions=call.redactions,
+        session_id=call.session_id,
+        batch_id=call.batch_id,
+        parent_id=call.parent.id if call.parent else None,
     )

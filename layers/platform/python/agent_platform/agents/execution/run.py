@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from agent_platform.agents.base import BaseAgent, Provider
+from agent_platform.agents.base import BaseAgent
 from agent_platform.agents.definition import JsonObject
 from agent_platform.agents.execution.call import Call, Proceed, Stage
+from agent_platform.agents.meter import Patience, Provider
 from agent_platform.llm.sdk import ClaudeClient
 
 
@@ -18,6 +19,7 @@ def run(client: Callable[[], ClaudeClient], provider: Provider) -> Stage:
         if agent is None or made_with is not current:
             agent = BaseAgent(call.definition, current, provider)
             agents[key] = current, agent
-        return agent.execute(call.input, call.meter, call.patience)
+        patience = Patience(call.seconds_left, call.patience.retries)
+        return agent.execute(call.input, call.meter, patience, call.context)
 
     return stage
