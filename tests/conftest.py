@@ -12,13 +12,22 @@ from agent_platform.llm.client import claude_client
 from agent_platform.llm.sdk import ClaudeClient
 from agent_platform.settings import ClaudeSettings
 from tests.fakes.aws import aws, executions_table, governance_tables
+from tests.fakes.emulator import emulated_aws, emulated_aws_process, emulated_tables
 from tests.fakes.environment import isolate_environment
 from tests.fakes.network import forbid_network
 from tests.fakes.offline_claude import OfflineServer, running_offline_claude
 from tests.fakes.postgres import postgres
 
 # A fixture is one where it is imported once: a second import of `postgres` would start a second server.
-__all__ = ["aws", "executions_table", "governance_tables", "postgres"]
+__all__ = [
+    "aws",
+    "emulated_aws",
+    "emulated_aws_process",
+    "emulated_tables",
+    "executions_table",
+    "governance_tables",
+    "postgres",
+]
 
 REPOSITORY = Path(__file__).parents[1]
 

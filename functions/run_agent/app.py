@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent_platform.agents.meter import PATIENT, Patience
 from agent_platform.agents.definition import Diversion, Example, Guardrails, JsonObject, Limits, ModelTier
+from agent_platform.agents.meter import PATIENT, Patience
 from agent_platform.errors import (
     AgentNotFound,
     BadRequest,

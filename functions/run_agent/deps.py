@@ -4,9 +4,9 @@ from functools import cache, lru_cache
 from time import monotonic
 from typing import Any
 
-from agent_platform.agents.meter import Patience, Provider
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.execution import build_pipeline
+from agent_platform.agents.meter import Patience, Provider
 from agent_platform.events.recorder import OutboxRecorder
 from agent_platform.http.gateway import gateway_handler
 from agent_platform.llm.client import claude_client

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import uvicorn
 
-from agent_platform.agents.meter import Patience, Provider
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.compile import write_catalogue
 from agent_platform.agents.execution import build_pipeline
 from agent_platform.agents.loader import AgentLoader
+from agent_platform.agents.meter import Patience, Provider
 from agent_platform.errors import AgentNotFound, DefinitionError
 from agent_platform.http.principal import current_principal
 from agent_platform.identity.principal import Principal

@@ -2,10 +2,10 @@
 
 from typing import Protocol
 
-from agent_platform.agents.meter import PATIENT, Patience
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.definition import AgentDefinition, JsonObject
 from agent_platform.agents.execution import ExecutionPipeline
+from agent_platform.agents.meter import PATIENT, Patience
 from agent_platform.errors import AgentNotFound
 from agent_platform.identity.principal import Principal
 from agent_platform.storage.counters import AgentTotals

@@ -45,14 +45,24 @@ def tokens_table(aws: None) -> str:
 @pytest.fixture
 def executions_table(aws: None) -> str:
     """The table of executions with its two indexes, and the two tables that are written together with it."""
-    _table(OUTBOX_TABLE, "subject", "id")
-    _table(AGENT_METRICS_TABLE, "agent_id", "shard")
-    return _table(EXECUTIONS_TABLE, "id", by_owner="owner", by_owner_and_agent="owner_agent")
+    return make_execution_tables()
 
 
 @pytest.fixture
 def governance_tables(executions_table: str) -> None:
     """Every table that governs executions, and the bucket of what is too large for one; executions included."""
+    make_governance_tables()
+
+
+def make_execution_tables() -> str:
+    """Make the tables that one execution is recorded in; returns the name of the executions' own."""
+    _table(OUTBOX_TABLE, "subject", "id")
+    _table(AGENT_METRICS_TABLE, "agent_id", "shard")
+    return _table(EXECUTIONS_TABLE, "id", by_owner="owner", by_owner_and_agent="owner_agent")
+
+
+def make_governance_tables() -> None:
+    """Make the tables that govern executions, and the bucket of what is too large for one."""
     for name in (ACCOUNTS_TABLE, IDEMPOTENCY_TABLE, RESPONSE_CACHE_TABLE, CIRCUITS_TABLE):
         _table(name, "id")
     _table(SESSIONS_TABLE, "id", "turn", by_owner="owner")

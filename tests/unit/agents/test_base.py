@@ -9,10 +9,12 @@ import pytest
 
 from agent_platform.agents import base
 from agent_platform.agents.base import MAX_OUTPUT_BYTES, PAUSE_SECONDS, BaseAgent
-from agent_platform.agents.meter import Meter, Patience
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.definition import AgentDefinition, Limits
+from agent_platform.agents.meter import Meter, Patience
+from agent_platform.agents.request import fixed_tokens, most_usd, reservation_usd
 from agent_platform.errors import (
+    CostLimitReached,
     ModelError,
     ModelOutputInvalid,
     ModelOverloaded,
@@ -24,6 +26,7 @@ from agent_platform.errors import (
     ToolLoopExceeded,
 )
 from agent_platform.llm.client import claude_client
+from agent_platform.llm.models import model_of
 from agent_platform.llm.sdk import ClaudeClient
 from agent_platform.llm.usage import Usage
 from agent_platform.settings import ClaudeSettings
@@ -248,9 +251,9 @@ class TestTools:
         self, agent: BaseAgent, claude_server: OfflineServer, meter: Meter
     ):
         claude_server.plan("tool_call", name="calculator", input={"expression": "1"}, rounds=999, times=None)
-        with pytest.raises(ToolLoopExceeded, match=f"{MAX_ROUNDS} rounds"):
+        with pytest.raises(ToolLoopExceeded, match="12 rounds"):
             agent.execute({"parcel_grams": 1}, meter)
-        assert len(claude_server.requests()) == meter.tool_calls == MAX_ROUNDS
+        assert len(claude_server.requests()) == meter.tool_calls == 12
         assert meter.cost_usd == list_price(meter.usage) > 0
 
     def test_what_an_input_tells_an_obedient_model_to_call_has_no_effect(
@@ -322,7 +325,7 @@ class TestUpstreamFailures:
     @pytest.mark.parametrize(("patience", "rounds"), [(None, 120), (27.0, 27), (500.0, 120)])
     def test_the_shorter_of_the_definitions_and_the_entrys_limit_holds(
         self,
-        agent: BaseAgent,
+        claude: ClaudeClient,
         claude_server: OfflineServer,
         meter: Meter,
         monkeypatch: pytest.MonkeyPatch,
@@ -336,7 +339,7 @@ class TestUpstreamFailures:
             return now[0]
 
         monkeypatch.setattr(base, "monotonic", tick)
-        monkeypatch.setattr(base, "MAX_ROUNDS", 100)
+        agent = BaseAgent(parcel_weigher(limits={"max_tool_rounds": 50}), claude, "anthropic")
         claude_server.plan("tool_call", name="calculator", input={"expression": "1"}, rounds=99, times=None)
         with pytest.raises(ModelTimedOut):
             agent.execute({"parcel_grams": 1}, meter, Patience(patience))
@@ -428,7 +431,24 @@ class TestRetries:
     ):
         claude_server.plan("status", status=529, times=None)
         with pytest.raises(ModelOverloaded):
-            agent.execute({"parcel_grams": 1}, meter, Patience(seconds=PAUSE_SECONDS, retries=5))
+            agent.execute({"parcel_grams": 1}, meter, Patience(seconds=PAUSE_SECONDS / 2, retries=5))
+        assert pauses == []
+
+    def test_the_wait_that_the_model_asks_for_is_kept(
+        self, agent: BaseAgent, claude_server: OfflineServer, meter: Meter, pauses: list[float]
+    ):
+        claude_server.plan("status", status=429, retry_after=7)
+        claude_server.plan("answer", output=ANSWER)
+        assert agent.execute({"parcel_grams": 1}, meter, Patience(retries=1)) == ANSWER
+        assert pauses == [7]
+
+    def test_a_wait_past_the_deadline_is_told_instead_of_made(
+        self, agent: BaseAgent, claude_server: OfflineServer, meter: Meter, pauses: list[float]
+    ):
+        claude_server.plan("status", status=429, retry_after=60)
+        with pytest.raises(ModelOverloaded) as raised:
+            agent.execute({"parcel_grams": 1}, meter, Patience(seconds=27, retries=1))
+        assert raised.value.retry_after == 60
         assert pauses == []
 
     def test_every_round_of_tools_has_its_own_tries(self, agent: BaseAgent, claude_server: OfflineServer, meter: Meter):
@@ -439,6 +459,76 @@ class TestRetries:
         agent.execute({"parcel_grams": 1}, meter, Patience(retries=1))
         assert [request["status"] for request in claude_server.requests()] == [529, 200, 529, 200, 529, 200]
         assert meter.tool_calls == 2
+
+
+class TestLimits:
+    """An execution ends before it costs more than it may."""
+
+    def test_a_run_that_might_pass_its_allowance_is_stopped_before_the_call_that_might(
+        self, agent: BaseAgent, claude_server: OfflineServer
+    ):
+        claude_server.plan("tool_call", name="calculator", input={"expression": "1" + "+1" * 499}, rounds=99, times=None)
+        free = Meter("anthropic")
+        with pytest.raises(ToolLoopExceeded):
+            agent.execute({"parcel_grams": 1}, free)
+        claude_server.reset()
+        claude_server.plan("tool_call", name="calculator", input={"expression": "1" + "+1" * 499}, rounds=99, times=None)
+        definition = parcel_weigher()
+        once = most_usd(model_of("balanced"), fixed_tokens(definition) + 100, definition.max_output_tokens)
+        bounded = Meter("anthropic", allowance_usd=once + free.cost_usd / 3)
+        with pytest.raises(CostLimitReached, match=r"limits\.max_cost_usd"):
+            agent.execute({"parcel_grams": 1}, bounded)
+        assert 0 < bounded.cost_usd <= bounded.allowance_usd
+        assert 0 < len(claude_server.requests()) < 12
+
+    def test_nothing_is_asked_when_the_first_answer_might_cost_too_much(
+        self, agent: BaseAgent, claude_server: OfflineServer
+    ):
+        with pytest.raises(CostLimitReached):
+            agent.execute({"parcel_grams": 1}, Meter("anthropic", allowance_usd=Decimal("0.001")))
+        assert claude_server.requests() == []
+
+    def test_what_is_reserved_suffices_for_every_answer_and_every_round(
+        self, claude: ClaudeClient, claude_server: OfflineServer
+    ):
+        claude_server.plan("tool_call", name="calculator", input={"expression": "1 + 1"}, rounds=3, times=3)
+        definition = parcel_weigher(limits={"max_tool_rounds": 3})
+        reserved = reservation_usd(definition, {"parcel_grams": 1})
+        meter = Meter("anthropic", allowance_usd=reserved)
+        BaseAgent(definition, claude, "anthropic").execute({"parcel_grams": 1}, meter)
+        assert meter.tool_calls == 3
+        assert meter.cost_usd <= reserved
+
+    def test_an_input_that_may_cost_more_than_the_definition_allows_is_refused_with_both_figures(self):
+        definition = parcel_weigher(limits={"max_cost_usd": 0.001})
+        with pytest.raises(CostLimitReached, match=r"up to \$0\.\d+; `post/parcel-weigher` may spend \$0\.001"):
+            reservation_usd(definition, {"parcel_grams": 1})
+
+    def test_a_run_that_has_used_its_tokens_is_stopped(self, claude: ClaudeClient, claude_server: OfflineServer):
+        claude_server.plan("tool_call", name="calculator", input={"expression": "1"}, rounds=99, times=None)
+        meter = Meter("anthropic")
+        with pytest.raises(ToolLoopExceeded, match=r"limits\.max_tokens"):
+            BaseAgent(parcel_weigher(limits={"max_tokens": 3000}), claude, "anthropic").execute(
+                {"parcel_grams": 1}, meter
+            )
+        assert meter.usage.prompt_tokens + meter.usage.output_tokens >= 3000
+        assert 0 < len(claude_server.requests()) < 12
+
+    def test_a_call_that_timed_out_counts_as_if_it_had_cost_the_most(
+        self, claude: ClaudeClient, claude_server: OfflineServer, meter: Meter
+    ):
+        claude_server.plan("stall", seconds=30)
+        definition = parcel_weigher(tools=[])
+        with pytest.raises(ModelTimedOut):
+            BaseAgent(definition, claude, "anthropic").execute({"parcel_grams": 1}, meter, Patience(seconds=0.2))
+        assert meter.cost_usd == 0
+        assert meter.uncertain_usd == reservation_usd(definition, {"parcel_grams": 1}) > 0
+
+    def test_a_refused_call_leaves_no_doubt(self, agent: BaseAgent, claude_server: OfflineServer, meter: Meter):
+        claude_server.plan("status", status=529)
+        with pytest.raises(ModelOverloaded):
+            agent.execute({"parcel_grams": 1}, meter)
+        assert meter.uncertain_usd == 0
 
 
 class TestPromptCache:

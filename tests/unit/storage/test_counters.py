@@ -22,7 +22,7 @@ def count(counters: AgentCounters, agent_id: str, status: str, seconds: float) -
 
 def test_an_agent_that_never_ran_has_zeros(counters: AgentCounters):
     totals = counters.totals("a/b")
-    assert totals.requests == {"succeeded": 0, "failed": 0}
+    assert totals.requests == {"succeeded": 0, "failed": 0, "cancelled": 0}
     assert totals.seconds == 0
     assert totals.buckets == [0] * (len(BUCKET_BOUNDS) + 1)
 
@@ -36,7 +36,7 @@ def test_counts_of_all_shards_are_summed(counters: AgentCounters):
     assert 1 < len(shards) <= SHARDS
     assert shards <= {f"{number:02}" for number in range(SHARDS)}
     totals = counters.totals("a/b")
-    assert totals.requests == {"succeeded": 60, "failed": 7}
+    assert totals.requests == {"succeeded": 60, "failed": 7, "cancelled": 0}
     assert totals.seconds == 60 * 0.75 + 7 * 500
     assert totals.buckets[BUCKET_BOUNDS.index(1.0)] == 60
     assert totals.buckets[-1] == 7
@@ -61,9 +61,9 @@ def test_seconds_are_summed_without_loss(counters: AgentCounters):
 def test_agents_are_counted_apart(counters: AgentCounters):
     count(counters, "a/b", "succeeded", 1)
     count(counters, "a/bc", "failed", 1)
-    assert counters.totals("a/b").requests == {"succeeded": 1, "failed": 0}
-    assert counters.totals("a/bc").requests == {"succeeded": 0, "failed": 1}
-    assert counters.totals("a").requests == {"succeeded": 0, "failed": 0}
+    assert counters.totals("a/b").requests == {"succeeded": 1, "failed": 0, "cancelled": 0}
+    assert counters.totals("a/bc").requests == {"succeeded": 0, "failed": 1, "cancelled": 0}
+    assert counters.totals("a").requests == {"succeeded": 0, "failed": 0, "cancelled": 0}
 
 
 def test_a_table_that_does_not_answer_is_storage_unavailable(counters: AgentCounters, dynamodb_faults: DynamoDBFaults):

@@ -59,7 +59,7 @@ class TestRecording:
         execution = record(repository, an_execution())
         assert [item["id"]["S"] for item in items(EXECUTIONS_TABLE)] == [execution.id]
         assert [json.loads(item["event"]["S"])["data"]["id"] for item in items(OUTBOX_TABLE)] == [execution.id]
-        assert COUNTERS.totals(execution.agent_id).requests == {"succeeded": 1, "failed": 0}
+        assert COUNTERS.totals(execution.agent_id).requests == {"succeeded": 1, "failed": 0, "cancelled": 0}
 
     def test_what_was_recorded_is_read_back_exactly(self, repository: ExecutionRepository):
         for execution in (
@@ -79,10 +79,8 @@ class TestRecording:
 
     def test_each_item_expires_in_its_time(self, repository: ExecutionRepository):
         execution = record(repository, an_execution())
-        finished = int(execution.finished_at.timestamp())
-        assert [item["expires_at"]["N"] for item in items(EXECUTIONS_TABLE)] == [
-            str(finished + RETENTION_DAYS * 86_400)
-        ]
+        started, finished = (int(moment.timestamp()) for moment in (execution.started_at, execution.finished_at))
+        assert [item["expires_at"]["N"] for item in items(EXECUTIONS_TABLE)] == [str(started + RETENTION_DAYS * 86_400)]
         assert [item["expires_at"]["N"] for item in items(OUTBOX_TABLE)] == [str(finished + RETENTION_SECONDS)]
         assert "expires_at" not in items(AGENT_METRICS_TABLE)[0]
 

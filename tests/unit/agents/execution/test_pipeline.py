@@ -1,7 +1,7 @@
 """The governed pipeline: what it refuses costs nothing, what it runs is recorded, whatever comes of it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import StringIO
@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from agent_platform.agents.base import BaseAgent
-from agent_platform.agents.meter import Patience
 from agent_platform.agents.definition import AgentDefinition, JsonObject
 from agent_platform.agents.execution import Call, ExecutionPipeline, build_pipeline
 from agent_platform.agents.execution.call import Proceed
 from agent_platform.agents.execution.record import record
+from agent_platform.agents.meter import Patience
 from agent_platform.errors import (
     InvalidInput,
     ModelOutputInvalid,
@@ -30,7 +30,7 @@ from agent_platform.identity.principal import Principal
 from agent_platform.llm.sdk import ClaudeClient
 from agent_platform.storage.counters import AgentCounters
 from agent_platform.storage.dynamodb import dynamodb
-from agent_platform.storage.executions import Execution, ExecutionRepository
+from agent_platform.storage.executions import Execution, ExecutionRepository, Rider
 from agent_platform.storage.memory import InMemoryExecutions
 from tests.fakes.aws import AGENT_METRICS_TABLE, EXECUTIONS_TABLE, OUTBOX_TABLE
 from tests.fakes.definitions import a_definition
@@ -51,10 +51,10 @@ def definition(**changes: Any) -> AgentDefinition:
 class Kept(InMemoryExecutions):
     """Executions in memory, and the last of them at hand."""
 
-    def record(self, execution: Execution) -> None:
+    def record(self, execution: Execution, riders: Sequence[Rider] = ()) -> Execution:
         """Keep one."""
-        super().record(execution)
-        self.last = execution
+        self.last = super().record(execution, riders)
+        return self.last
 
 
 @pytest.fixture

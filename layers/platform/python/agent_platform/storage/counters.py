@@ -3,7 +3,8 @@
 import secrets
 from bisect import bisect_left
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from agent_platform.storage.dynamodb import dynamodb, storage_errors
@@ -18,13 +19,34 @@ BUCKET_BOUNDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 3
 """Upper bounds of the duration histogram in seconds: model calls last from tenths of a second to minutes."""
 
 
+TOKEN_KINDS = ("input", "output", "cache_read", "cache_write")
+"""Tokens by the way they are billed; the four are disjoint."""
+
+STATUSES = ("succeeded", "failed", "cancelled")
+"""How an execution can end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What one execution used: tokens by TOKEN_KINDS, tool calls, list price; whether it was answered from cache."""
+
+    tokens: tuple[int, int, int, int] = (0, 0, 0, 0)
+    tool_calls: int = 0
+    cost_usd: Decimal = Decimal(0)
+    cached: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class AgentTotals:
-    """Sums since the agent first ran: executions by status, seconds spent, and how many fell into each bucket."""
+    """Sums since the agent first ran: executions by status, seconds spent, how many fell into each bucket, and use."""
 
     requests: dict[str, int]
     seconds: float
     buckets: list[int]
+    tokens: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TOKEN_KINDS, 0))
+    tool_calls: int = 0
+    cost_usd: float = 0.0
+    cached: int = 0
 
 
 class AgentCounters:
@@ -33,15 +55,25 @@ class AgentCounters:
     def __init__(self, table: str) -> None:
         self.table = table
 
-    def update(self, agent_id: str, status: str, seconds: float) -> "UpdateTypeDef":
+    def update(self, agent_id: str, status: str, seconds: float, used: Used = Used()) -> "UpdateTypeDef":
         """Count one execution, as a part of a DynamoDB transaction."""
         bucket = bisect_left(BUCKET_BOUNDS, seconds)
+        amounts = {
+            "microseconds": round(seconds * 1e6),
+            "nanodollars": round(used.cost_usd * 1_000_000_000),
+            "tool_calls": used.tool_calls,
+            "cached": int(used.cached),
+            **{f"tokens_{kind}": count for kind, count in zip(TOKEN_KINDS, used.tokens, strict=True)},
+        }
         return {
             "TableName": self.table,
             "Key": {"agent_id": {"S": agent_id}, "shard": {"S": f"{secrets.randbelow(SHARDS):02}"}},
-            "UpdateExpression": "ADD #status :one, #bucket :one, microseconds :microseconds",
+            "UpdateExpression": "ADD #status :one, #bucket :one, " + ", ".join(f"{name} :{name}" for name in amounts),
             "ExpressionAttributeNames": {"#status": f"requests_{status}", "#bucket": f"bucket_{bucket:02}"},
-            "ExpressionAttributeValues": {":one": {"N": "1"}, ":microseconds": {"N": str(round(seconds * 1e6))}},
+            "ExpressionAttributeValues": {
+                ":one": {"N": "1"},
+                **{f":{name}": {"N": str(amount)} for name, amount in amounts.items()},
+            },
         }
 
     def totals(self, agent_id: str) -> AgentTotals:
@@ -60,7 +92,11 @@ class AgentCounters:
         for item in answer["Items"]:
             sums.update({name: int(value["N"]) for name, value in item.items() if "N" in value})
         return AgentTotals(
-            requests={status: sums[f"requests_{status}"] for status in ("succeeded", "failed")},
+            requests={status: sums[f"requests_{status}"] for status in STATUSES},
             seconds=sums["microseconds"] / 1e6,
             buckets=[sums[f"bucket_{index:02}"] for index in range(len(BUCKET_BOUNDS) + 1)],
+            tokens={kind: sums[f"tokens_{kind}"] for kind in TOKEN_KINDS},
+            tool_calls=sums["tool_calls"],
+            cost_usd=sums["nanodollars"] / 1e9,
+            cached=sums["cached"],
         )

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from agent_platform.cursors import decode_cursor, encode_cursor
 from agent_platform.errors import ExecutionNotFound
-from agent_platform.storage.counters import AgentCounters
+from agent_platform.storage.counters import AgentCounters, Used
 from agent_platform.storage.dynamodb import dynamodb, storage_errors
 from agent_platform.storage.outbox import OutboxEvent
 
@@ -152,7 +152,7 @@ class ExecutionRepository:
                         }
                     },
                     {"Put": event.put()},
-                    {"Update": counters.update(execution.agent_id, execution.status, execution.duration_ms / 1000)},
+                    {"Update": counters.update(*_counted(execution))},
                     *(rider.write for rider in riding),
                 ]
                 try:
@@ -220,6 +220,17 @@ class ExecutionRepository:
         more = bool(answer.get("LastEvaluatedKey")) and bool(items)
         following = encode_cursor([items[-1].id], owner=owner, agent_id=agent_id) if more else None
         return ExecutionPage(items=items, next_cursor=following)
+
+
+def _counted(execution: Execution) -> tuple[str, str, float, Used]:
+    used = execution.usage
+    tokens = (used.input_tokens, used.output_tokens, used.cache_read_tokens, used.cache_write_tokens)
+    return (
+        execution.agent_id,
+        execution.status,
+        execution.duration_ms / 1000,
+        Used(tokens, execution.tool_calls, execution.cost_usd, execution.cached),
+    )
 
 
 def _owner_agent(owner: str, agent_id: str) -> str:

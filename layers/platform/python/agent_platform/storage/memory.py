@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from threading import Lock
 
 from agent_platform.errors import ExecutionNotFound
-from agent_platform.storage.counters import BUCKET_BOUNDS, AgentTotals
+from agent_platform.storage.counters import BUCKET_BOUNDS, STATUSES, TOKEN_KINDS, AgentTotals
 from agent_platform.storage.executions import Execution, Rider
 
 
@@ -38,8 +38,13 @@ class InMemoryExecutions:
         with self._lock:
             mine = [each for each in self._executions.values() if each.agent_id == agent_id]
         buckets = Counter(bisect_left(BUCKET_BOUNDS, each.duration_ms / 1000) for each in mine)
+        used = [each.usage for each in mine]
         return AgentTotals(
-            requests={status: sum(each.status == status for each in mine) for status in ("succeeded", "failed")},
+            requests={status: sum(each.status == status for each in mine) for status in STATUSES},
             seconds=sum(each.duration_ms for each in mine) / 1000,
             buckets=[buckets[index] for index in range(len(BUCKET_BOUNDS) + 1)],
+            tokens={kind: sum(getattr(each, f"{kind}_tokens") for each in used) for kind in TOKEN_KINDS},
+            tool_calls=sum(each.tool_calls for each in mine),
+            cost_usd=float(sum(each.cost_usd for each in mine)),
+            cached=sum(each.cached for each in mine),
         )
