@@ -10,6 +10,7 @@ from agent_platform.agents.compile import compile_catalogue
 from agent_platform.identity.principal import Principal
 from agent_platform.llm.client import claude_client
 from agent_platform.llm.sdk import ClaudeClient
+from agent_platform.observability import get_logger
 from agent_platform.settings import ClaudeSettings
 from tests.fakes.aws import aws, executions_table, governance_tables
 from tests.fakes.emulator import emulated_aws, emulated_aws_process, emulated_tables
@@ -36,6 +37,7 @@ def pytest_configure() -> None:
     """Before anything is collected, in every worker."""
     isolate_environment()
     forbid_network()
+    get_logger()  # on a stream that outlives every test; made in a test, it would keep that test's
 
 
 @pytest.fixture(scope="session")

@@ -2,25 +2,37 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Path, Request, Response
+from fastapi import Depends, FastAPI, Header, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent_platform.agents.definition import Diversion, Example, Guardrails, JsonObject, Limits, ModelTier
+from agent_platform.agents.definition import Diversion, Example, Guardrails, JsonObject, Limits, ModelTier, Team
 from agent_platform.agents.meter import PATIENT, Patience
 from agent_platform.errors import (
     AgentNotFound,
     BadRequest,
+    BudgetExceeded,
+    CostLimitReached,
+    DeadlineExceeded,
+    DeclinedByRule,
+    Forbidden,
+    IdempotencyInProgress,
+    IdempotencyKeyReused,
     InvalidInput,
     MalformedJson,
     ModelError,
     PayloadTooLarge,
+    RateLimited,
+    SessionBusy,
+    SessionNotFound,
     StorageUnavailable,
     ToolLoopExceeded,
     Unauthenticated,
     UnsupportedMediaType,
 )
 from agent_platform.http import API_PREFIX, CurrentPrincipal, CurrentTrace, create_app, problems
+from agent_platform.http.rate_limits import rate_limit_headers
 from agent_platform.storage.executions import Execution
+from functions.run_agent.deadline import within
 from functions.run_agent.metrics import CONTENT_TYPE, exposition
 from functions.run_agent.service import RunAgentService
 
@@ -31,6 +43,9 @@ class ExecuteRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     input: JsonObject = Field(description="Matches the agent's input schema")
+    session_id: str | None = Field(
+        default=None, max_length=100, description="The conversation that this is the next turn of"
+    )
 
 
 class AgentInfo(BaseModel):
@@ -49,6 +64,8 @@ class AgentInfo(BaseModel):
     framework: str
     memory: str
     tools: list[str]
+    consults: list[str] = Field(description="Agents that this one may ask")
+    team: Team | None = Field(description="Agents that work under this one")
     input: dict[str, Any] = Field(description="JSON Schema of the input")
     output: dict[str, Any] = Field(description="JSON Schema of the output")
     example: Example
@@ -77,6 +94,21 @@ Service = Annotated[RunAgentService, Depends(service)]
 AgentId = Annotated[str, Depends(agent_id)]
 AGENT = f"{API_PREFIX}/agents/{{group}}/{{name}}"
 KNOWN = problems(Unauthenticated, AgentNotFound)
+REFUSALS = (
+    *(MalformedJson, BadRequest, PayloadTooLarge, UnsupportedMediaType, InvalidInput, Forbidden),
+    *(IdempotencyInProgress, IdempotencyKeyReused, RateLimited, BudgetExceeded, SessionNotFound, SessionBusy),
+)
+"""What stops an execution before it is one."""
+FAILURES = (
+    *(ModelError, *ModelError.__subclasses__(), ToolLoopExceeded, CostLimitReached, DeclinedByRule),
+    *(DeadlineExceeded, StorageUnavailable),
+)
+"""What an execution can end with."""
+
+
+def wants_async(prefer: str | None) -> bool:
+    """Whether a `Prefer` header (RFC 7240) asks for an answer before the work is done."""
+    return any(wish.partition(";")[0].strip().lower() == "respond-async" for wish in (prefer or "").split(","))
 
 
 def create_run_agent_app(run_agent: RunAgentService | None = None, patience: Patience = PATIENT) -> FastAPI:
@@ -95,17 +127,8 @@ def create_run_agent_app(run_agent: RunAgentService | None = None, patience: Pat
         operation_id="execute_agent",
         tags=["agents"],
         responses=KNOWN
-        | problems(
-            MalformedJson,
-            BadRequest,
-            PayloadTooLarge,
-            UnsupportedMediaType,
-            InvalidInput,
-            StorageUnavailable,
-            ToolLoopExceeded,
-            ModelError,
-            *ModelError.__subclasses__(),
-        ),
+        | {202: {"model": Execution, "description": "Accepted: `Location` tells when it is done"}}
+        | problems(*REFUSALS, *FAILURES),
     )
     def execute(
         body: ExecuteRequest,
@@ -113,11 +136,39 @@ def create_run_agent_app(run_agent: RunAgentService | None = None, patience: Pat
         agent: AgentId,
         principal: CurrentPrincipal,
         trace_id: CurrentTrace,
+        request: Request,
         response: Response,
+        idempotency_key: Annotated[
+            str | None,
+            Header(description="The same key again within 24 hours gets the first answer; nothing is run twice"),
+        ] = None,
+        prefer: Annotated[
+            str | None,
+            Header(description="`respond-async`: accept now, run for as long as the agent may, and tell by `Location`"),
+        ] = None,
     ) -> Execution:
         """Run the agent on one input; the answer is the recorded execution."""
-        execution = run_agent.execute(agent, body.input, principal, trace_id, patience)
+        call = run_agent.call(
+            agent,
+            body.input,
+            principal,
+            trace_id,
+            within(patience, request.scope.get("aws.context")),
+            idempotency_key=idempotency_key,
+            session_id=body.session_id,
+        )
+        if wants_async(prefer):
+            execution = run_agent.submit(call)
+            response.status_code = 202
+            response.headers["Preference-Applied"] = "respond-async"
+            response.headers["Retry-After"] = "1"
+        else:
+            execution = run_agent.carry_out(call)
         response.headers["Location"] = f"{API_PREFIX}/executions/{execution.id}"
+        if call.rate:
+            response.headers.update(rate_limit_headers(call.rate.limit, call.rate.remaining, call.rate.reset_seconds))
+        if call.replayed:
+            response.headers["Idempotency-Replayed"] = "true"
         return execution
 
     @app.get(f"{AGENT}/health", operation_id="get_agent_health", tags=["agents"], responses=KNOWN)

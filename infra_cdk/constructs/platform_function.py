@@ -192,6 +192,7 @@ def _environment(folder: str, around: Surroundings, network: Network | None, own
         "STAGE": around.stage.name,
         "LOG_LEVEL": around.stage.log_level,
         "POWERTOOLS_SERVICE_NAME": folder,
+        "POWERTOOLS_METRICS_NAMESPACE": around.stage.prefix,
     }
     if network:
         # Without a NAT gateway the way to AWS is IPv6, and only the dual-stack endpoints answer there.

@@ -102,6 +102,12 @@ class ObservabilityStack(Stack):
                 1,
                 "the control plane answers 5xx, crashes or runs out of time",
             ),
+            self._alarm(
+                "ModelSuspended",
+                self._of_agents("Failures", "Sum", code="model_circuit_open"),
+                1,
+                "Claude failed so often that its circuit breaker is open and executions are refused",
+            ),
             # Without a dimension the metric covers every function of the account and region.
             self._alarm(
                 "Throttles",
@@ -176,6 +182,21 @@ class ObservabilityStack(Stack):
             )
         )
         board.add_widgets(
+            *(
+                cloudwatch.GraphWidget(title=title, left=[self._each("group", metric, statistic)])
+                for title, metric, statistic in (
+                    ("Executions by group", "Executions", "Sum"),
+                    ("Cost in USD by group", "CostUsd", "Sum"),
+                    ("Answered from cache by group", "CacheHits", "Sum"),
+                )
+            )
+        )
+        board.add_widgets(
+            cloudwatch.GraphWidget(title="Refusals by reason", left=[self._each("code", "Refusals", "Sum")]),
+            cloudwatch.GraphWidget(title="Failures by reason", left=[self._each("code", "Failures", "Sum")]),
+            cloudwatch.GraphWidget(title="Handed to a person", left=[self._each("group", "Escalations", "Sum")]),
+        )
+        board.add_widgets(
             _graph("Workflow runs", workflows.run_agent.metric_started(), workflows.run_agent.metric_failed()),
             _graph("Relay lag", events.relay.function.metric("IteratorAge", statistic="Maximum")),
             _graph("Dead letters", events.dead_letters.metric_approximate_number_of_messages_visible()),
@@ -184,6 +205,23 @@ class ObservabilityStack(Stack):
             _graph("Control plane", api.control_plane.function.metric_duration(statistic="p99")),
             _graph("Authorizer", api.authorize.function.metric_duration(statistic="p99")),
             cloudwatch.AlarmStatusWidget(title="Alarms", alarms=self._alarms),
+        )
+
+    def _of_agents(self, metric: str, statistic: str, **dimensions: str) -> cloudwatch.Metric:
+        """A metric that the agents' functions write into their log."""
+        return cloudwatch.Metric(
+            namespace=self._stage.prefix,
+            metric_name=metric,
+            dimensions_map={**dimensions, "service": "run_agent"},
+            period=PERIOD,
+            statistic=statistic,
+        )
+
+    def _each(self, dimension: str, metric: str, statistic: str) -> cloudwatch.MathExpression:
+        """A metric of the agents' functions, one line for each value of a dimension."""
+        search = f'{{{self._stage.prefix},{dimension},service}} MetricName="{metric}"'
+        return cloudwatch.MathExpression(
+            expression=f"SEARCH('{search}', '{statistic}', {PERIOD.to_seconds()})", label="", using_metrics={}
         )
 
     def _by_group(self, metric: str, statistic: str) -> cloudwatch.MathExpression:

@@ -72,6 +72,7 @@ def emulated_aws(emulated_aws_process: str, monkeypatch: pytest.MonkeyPatch) -> 
     for name, value in cloud_environment(emulated_aws_process).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+    monkeypatch.setenv("PYTHONPATH", f"{emulator.ROOT / 'layers/platform/python'}:{emulator.ROOT}")
     dynamodb.cache_clear()  # the process's client remembers where it was made to ask
     yield emulated_aws_process
     dynamodb.cache_clear()

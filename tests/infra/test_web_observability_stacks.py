@@ -122,6 +122,7 @@ def test_errors_latency_throttles_dead_letters_and_lag_are_watched_in_every_stag
         "ApproximateNumberOfMessagesVisible",
         "AuthorizerFailures",
         "ExecutionsFailed",
+        "Failures",
         "IteratorAge",
         "Latency",
         "Throttles",
@@ -206,6 +207,8 @@ def test_one_dashboard_shows_the_platform(stage: Synthesized) -> None:
     assert {
         "Requests",
         "Agents: crashes and failed steps by group",
+        "Cost in USD by group",
+        "Refusals by reason",
         "Workflow runs",
         "Relay lag",
         "Dead letters",

@@ -38,6 +38,7 @@ PlatformError
 │   ├── ModelOverloaded           503
 │   ├── ModelUnreachable          503
 │   └── ModelTimedOut             504
+├── TeamFailed                    502  no member of a team could answer
 ├── ToolLoopExceeded              502
 └── StorageUnavailable            503
 
@@ -329,6 +330,12 @@ class ModelTimedOut(ModelError):
     status, code, title = 504, "model_timed_out", "Model timed out"
     transient = False
     uncertain = True
+
+
+class TeamFailed(PlatformError):
+    """Every member of a team failed, so that there is nothing to answer from."""
+
+    status, code, title = 502, "team_failed", "Team failed"
 
 
 class ToolLoopExceeded(PlatformError):

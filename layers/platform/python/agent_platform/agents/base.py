@@ -8,8 +8,11 @@ from random import SystemRandom
 from time import monotonic, sleep
 from typing import Any
 
+from agent_platform.agents.consult import MAX_AT_ONCE, Consultation, consult_all, tool_name
+from agent_platform.agents.conversation import Conversation
 from agent_platform.agents.definition import AgentDefinition, JsonObject
 from agent_platform.agents.meter import PATIENT, Meter, Patience, Provider
+from agent_platform.agents.procedure import Procedure
 from agent_platform.agents.prompt import user_message
 from agent_platform.agents.request import OVERHEAD_TOKENS, fixed_request, most_tokens, most_usd
 from agent_platform.agents.schemas import instance_faults, json_faults
@@ -39,25 +42,15 @@ Delegate = Callable[[str, JsonObject], JsonObject]
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """One exchange of a conversation: what was asked, as the model saw it, and what it answered, as JSON text."""
-
-    asked: str
-    answered: str
-
-
-@dataclass(frozen=True, slots=True)
 class Context:
     """What one execution has around it.
 
     Attributes:
-        summary: what was said in the conversation before `history`; empty where nothing was left out.
-        history: the newest turns of the conversation, oldest first.
+        conversation: what was said before; None where nobody keeps it. An agent with memory may fold its older turns.
         delegate: how to put other agents to work; None where nobody can.
     """
 
-    summary: str = ""
-    history: Sequence[Turn] = ()
+    conversation: Conversation | None = None
     delegate: Delegate | None = None
 
 
@@ -65,15 +58,33 @@ ALONE = Context()
 """One question without a past, and nobody else to ask."""
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One execution under way: what its tools count on, what is around it, when it ends, and a team's procedure."""
+
+    meter: Meter
+    context: Context
+    deadline: float
+    procedure: Procedure | None = None
+
+
 class BaseAgent:
     """Answers one input with one structured output. Holds no state between calls, so one serves many threads."""
 
-    def __init__(self, definition: AgentDefinition, client: ClaudeClient, provider: Provider) -> None:
+    def __init__(
+        self,
+        definition: AgentDefinition,
+        client: ClaudeClient,
+        provider: Provider,
+        colleagues: Sequence[AgentDefinition] = (),
+    ) -> None:
+        """`colleagues` are the definitions of those it may put to work, in the order of `definition.colleagues`."""
         self.definition = definition
         self.model = model_of(definition.model)
         self._client = client
-        self._request = fixed_request(definition, "bedrock" if provider == "bedrock" else "direct")
+        self._request = fixed_request(definition, "bedrock" if provider == "bedrock" else "direct", colleagues)
         self._fixed_tokens = most_tokens(self._request) + OVERHEAD_TOKENS
+        self._colleagues = {tool_name(each.id): each.id for each in colleagues}
 
     def execute(
         self, value: JsonObject, meter: Meter, patience: Patience = PATIENT, context: Context = ALONE
@@ -93,18 +104,21 @@ class BaseAgent:
         """
         limit = float(self.definition.limits.timeout_seconds)
         deadline = monotonic() + min(limit, patience.seconds or limit)
+        work = Work(meter, context, deadline, self._procedure())
         messages = self._opening(value, context)
         prompt_tokens = self._fixed_tokens + sum(most_tokens(each["content"]) for each in messages)
-        for _ in range(self.definition.limits.max_tool_rounds + 1):
+        for rounds_left in range(self.definition.limits.max_tool_rounds, -1, -1):
             message = self._ask(messages, prompt_tokens, deadline, patience.retries, meter)
             meter.add(self.model, message)
-            if message.stop_reason != "tool_use":
+            if self._colleagues and not rounds_left and message.stop_reason == "tool_use":
+                break  # nobody would read what they are paid for
+            reply = self._reply(message, work)
+            if reply is None:
                 return self._output(message)
-            results = self._tool_results(message, meter, context)
-            messages += [{"role": "assistant", "content": message.content}, {"role": "user", "content": results}]
+            messages += [{"role": "assistant", "content": message.content}, {"role": "user", "content": reply}]
             used = message.usage
             read = used.input_tokens + (used.cache_read_input_tokens or 0) + (used.cache_creation_input_tokens or 0)
-            prompt_tokens = read + used.output_tokens + most_tokens(results)
+            prompt_tokens = read + used.output_tokens + most_tokens(reply)
         raise ToolLoopExceeded(
             f"The agent called tools in {self.definition.limits.max_tool_rounds + 1} rounds without an answer. "
             "Ask for less at once, or raise limits.max_tool_rounds in the definition."
@@ -113,6 +127,14 @@ class BaseAgent:
     def _opening(self, value: JsonObject, context: Context) -> list[Any]:  # noqa: ARG002 - for agents with memory
         """The messages that a run begins with."""
         return [{"role": "user", "content": user_message(value)}]
+
+    def _procedure(self) -> Procedure | None:
+        """The steps that a run goes through; None for one that takes tools and answers as the model sees fit."""
+        return None
+
+    def _reply(self, message: Message, work: Work) -> list[dict[str, Any]] | None:
+        """What the model is told after this answer of its; None if the answer is the output."""
+        return self._tool_results(message, work) if message.stop_reason == "tool_use" else None
 
     def _affordable(self, meter: Meter, prompt_tokens: int) -> Decimal:
         """The most that the next call may cost in USD, once it is sure that the execution may go on."""
@@ -129,6 +151,14 @@ class BaseAgent:
                 f"${spent:.4f} are spent, and going on may cost ${most:.4f} more, past the ${meter.allowance_usd:.4f} "
                 "reserved for this execution. Ask for less at once, or raise limits.max_cost_usd in the definition."
             )
+        if meter.delegated_usd and limits.max_cost_usd is not None:
+            with_colleagues = spent + meter.delegated_usd
+            if with_colleagues + most > Decimal(str(limits.max_cost_usd)):
+                raise CostLimitReached(
+                    f"${with_colleagues:.4f} are spent, by other agents too, and going on may cost ${most:.4f} more, "
+                    f"past the ${limits.max_cost_usd} of this agent. Ask for less at once, or raise "
+                    "limits.max_cost_usd in the definition."
+                )
         return most
 
     def _ask(self, messages: list[Any], prompt_tokens: int, deadline: float, retries: int, meter: Meter) -> Message:
@@ -160,15 +190,20 @@ class BaseAgent:
         """Ready to execute: the definition is loaded, its model is current and its tools exist."""
         return {"status": "healthy"}
 
-    def _tool_results(self, message: Message, meter: Meter, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002
-        return [self._tool_result(block, meter) for block in message.content if block.type == "tool_use"]
+    def _tool_results(self, message: Message, work: Work) -> list[dict[str, Any]]:
+        """What came of every tool call of one answer, in their order; colleagues work at the same time."""
+        calls = [block for block in message.content if block.type == "tool_use"]
+        answers = self._colleagues_answers(calls, work) if self._colleagues else {}
+        return [self._tool_result(block, answers.get(block.id), work) for block in calls]
 
-    def _tool_result(self, block: Any, meter: Meter) -> dict[str, Any]:
-        meter.add_tool_call()
-        if block.name in self.definition.tools:
-            outcome = registry[block.name].call(block.input)
+    def _tool_result(self, block: Any, answer: ToolOutcome | None, work: Work) -> dict[str, Any]:
+        work.meter.add_tool_call()
+        if answer is not None:
+            outcome = answer
+        elif block.name in self.definition.tools and block.name in registry:
+            outcome = registry[block.name].call(block.input, work.deadline - monotonic())
         else:
-            allowed = ", ".join(self.definition.tools)
+            allowed = ", ".join(tool["name"] for tool in self._request.get("tools", ()))
             outcome = ToolOutcome(f"This agent has no tool `{block.name}`; it has {allowed}.", is_error=True)
         return {
             "type": "tool_result",
@@ -176,6 +211,32 @@ class BaseAgent:
             "content": outcome.content,
             "is_error": outcome.is_error,
         }
+
+    def _colleagues_answers(self, calls: Sequence[Any], work: Work) -> dict[str, ToolOutcome]:
+        """What came of each call that puts a colleague to work, by the call's id."""
+        told: dict[str, ToolOutcome] = {}
+        asked: list[tuple[str, str, Any]] = []
+        for block in calls:
+            if colleague := self._colleagues.get(block.name):
+                refusal = self._refusal(colleague, [each for _, each, _ in asked], work)
+                if refusal:
+                    told[block.id] = ToolOutcome(refusal, is_error=True)
+                else:
+                    asked.append((block.id, colleague, block.input))
+        came = consult_all(work.context.delegate, [(colleague, value) for _, colleague, value in asked])
+        for (call_id, colleague, _), consultation in zip(asked, came, strict=True):
+            told[call_id] = ToolOutcome(consultation.content, is_error=consultation.error is not None)
+            self._note(colleague, consultation, work)
+        return told
+
+    def _refusal(self, colleague: str, already: Sequence[str], work: Work) -> str | None:  # noqa: ARG002 - for teams
+        """Why a colleague is not put to work now; None if it is. `already` are those that this answer asks before."""
+        if len(already) >= MAX_AT_ONCE:
+            return f"No more than {MAX_AT_ONCE} agents work at once; ask `{colleague}` in the next answer."
+        return None
+
+    def _note(self, colleague: str, consultation: Consultation, work: Work) -> None:
+        """Somebody has been put to work, and this came of it."""
 
     def _output(self, message: Message) -> JsonObject:
         if message.stop_reason == "refusal":

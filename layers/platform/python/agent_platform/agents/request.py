@@ -1,11 +1,13 @@
 """What every call of one agent sends alike, and the most that a call may cost. Needs no SDK."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic_core import to_json
 
+from agent_platform.agents.consult import consult_tool
 from agent_platform.agents.definition import AgentDefinition, JsonObject
 from agent_platform.agents.prompt import system_prompt, user_message
 from agent_platform.agents.tools import registry
@@ -17,11 +19,13 @@ OVERHEAD_TOKENS = 1_000
 "Tool use: pricing", names 290 to 804 tokens for tools)."""
 
 LOOP_USD = Decimal(1)
-"""Reserved for an agent with tools at most, unless its definition names `limits.max_cost_usd`: all rounds at their
-longest would cost many times what they do."""
+"""Reserved for an agent with tools at most, and for one with colleagues, unless its definition names
+`limits.max_cost_usd`: all rounds at their longest would cost many times what they do."""
 
 
-def fixed_request(definition: AgentDefinition, provider: Literal["direct", "bedrock"]) -> dict[str, Any]:
+def fixed_request(
+    definition: AgentDefinition, provider: Literal["direct", "bedrock"], colleagues: Sequence[AgentDefinition] = ()
+) -> dict[str, Any]:
     """The part of a request that never changes: the stable prefix that prompt caching can reuse."""
     output_config: dict[str, Any] = {"format": {"type": "json_schema", "schema": definition.output}}
     if definition.effort:
@@ -32,11 +36,12 @@ def fixed_request(definition: AgentDefinition, provider: Literal["direct", "bedr
         "system": [{"type": "text", "text": system_prompt(definition), "cache_control": {"type": "ephemeral"}}],
         "output_config": output_config,
     }
-    if definition.tools:
-        tools = [registry[name] for name in definition.tools]
-        request["tools"] = [
-            {"name": tool.name, "description": tool.description, "input_schema": tool.input_schema} for tool in tools
-        ]
+    tools = [registry[name] for name in definition.tools if name in registry]
+    offered = [
+        {"name": tool.name, "description": tool.description, "input_schema": tool.input_schema} for tool in tools
+    ]
+    if offered or colleagues:
+        request["tools"] = [*offered, *map(consult_tool, colleagues)]
     return request
 
 
@@ -68,7 +73,10 @@ def reservation_usd(definition: AgentDefinition, value: JsonObject, history_toke
             f"This input may cost up to ${once:.4f}; `{definition.id}` may spend ${ceiling} an execution. Send a "
             "smaller input, or raise limits.max_cost_usd in the definition."
         )
-    if not (definition.tools or definition.colleagues):
+    if definition.colleagues:
+        # Their input schemas are part of every prompt, and are not known here.
+        return max(once, Decimal(str(ceiling)) if ceiling is not None else LOOP_USD)
+    if not definition.tools:
         return once
     rounds = once * (definition.limits.max_tool_rounds + 1)
     return max(once, min(rounds, Decimal(str(ceiling)) if ceiling is not None else LOOP_USD))

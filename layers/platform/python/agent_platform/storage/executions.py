@@ -114,10 +114,17 @@ class Rider:
     """A write that rides in the transaction of an execution's record, so that it happens once with it or not at all.
 
     Its condition says that what it settles is still open. Where it is not (the lock went to somebody else, the
-    month is over), the rider is left out and the execution is recorded without it.
+    month is over), the rider is left out and the execution is recorded without it. `together` are further writes that
+    stand or fall with it, each to an item of its own.
     """
 
     write: "TransactWriteItemTypeDef"
+    together: "Sequence[TransactWriteItemTypeDef]" = ()
+
+    @property
+    def writes(self) -> "tuple[TransactWriteItemTypeDef, ...]":
+        """Everything that it writes."""
+        return (self.write, *self.together)
 
 
 class ExecutionPage(BaseModel):
@@ -153,7 +160,7 @@ class ExecutionRepository:
                     },
                     {"Put": event.put()},
                     {"Update": counters.update(*_counted(execution))},
-                    *(rider.write for rider in riding),
+                    *(write for rider in riding for write in rider.writes),
                 ]
                 try:
                     client.transact_write_items(TransactItems=items)
@@ -162,7 +169,12 @@ class ExecutionRepository:
                     reasons = [reason.get("Code") for reason in error.response["CancellationReasons"]]
                     if reasons[0] == "ConditionalCheckFailed":
                         return  # an earlier try got through although its answer was lost
-                    closed = [index for index, reason in enumerate(reasons[3:]) if reason == "ConditionalCheckFailed"]
+                    owners = [index for index, rider in enumerate(riding) for _ in rider.writes]
+                    closed = {
+                        owner
+                        for owner, reason in zip(owners, reasons[3:], strict=False)
+                        if reason == "ConditionalCheckFailed"
+                    }
                     if closed:
                         riding = [rider for index, rider in enumerate(riding) if index not in closed]
                         continue
