@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from agent_platform.agents.base import BaseAgent
-from agent_platform.agents.meter import Meter
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.definition import AgentDefinition
+from agent_platform.agents.meter import Meter
 from agent_platform.agents.progress import progress_line
 from agent_platform.identity.principal import Principal
 from agent_platform.llm.client import claude_client

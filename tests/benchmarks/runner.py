@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from agent_platform.agents.base import BaseAgent
-from agent_platform.agents.meter import Meter
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.definition import AgentDefinition
 from agent_platform.agents.execution import ExecutionPipeline, build_pipeline
+from agent_platform.agents.meter import Meter
 from agent_platform.agents.progress import progress_line
 from agent_platform.agents.tools.calculator import calculator
 from agent_platform.events.recorder import OutboxRecorder

@@ -7,16 +7,7 @@ import json
 import sys
 import time
 
-
-class Context:
-    """What Lambda passes with the event."""
-
-    function_name = "run_agent"
-    function_version = "1"
-    memory_limit_in_mb = 512
-    invoked_function_arn = "arn:aws:lambda:eu-central-1:000000000000:function:run_agent"
-    aws_request_id = "00000000-0000-0000-0000-000000000000"
-
+from .lambda_context import Context
 
 with open(sys.argv[1], encoding="utf-8") as file:  # noqa: PTH123 - as cheap as can be
     event = json.load(file)

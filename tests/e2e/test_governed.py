@@ -1,0 +1,155 @@
+"""Governed executions on the running platform: repeated safely, limited, accounted for, run later, run in bulk."""
+
+import json
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.conftest import REFERENCE, sign_in
+from tests.e2e.platform_process import PlatformProcess
+
+EXECUTE = f"/api/v1/agents/{REFERENCE}/execute"
+PATIENCE_SECONDS = 60.0
+
+
+@pytest.fixture
+def newcomer(platform: PlatformProcess) -> Any:
+    """Somebody with an account of their own, whom no other test has spent anything for."""
+    with platform.client() as client:
+        account = {"email": f"{uuid.uuid4().hex}@example.org", "password": "a long pass phrase"}
+        client.post("/api/v1/auth/register", json={**account, "name": "Noor"}).raise_for_status()
+        sign_in(client, account)
+        yield client
+
+
+def until_over(client: httpx.Client, path: str) -> dict[str, Any]:
+    """Ask again and again until the status is a last one."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        found: dict[str, Any] = client.get(path).json()
+        if found["status"] not in ("queued", "running", "waiting"):
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.3)
+
+
+def test_one_key_sent_many_times_at_once_runs_once_and_answers_all_alike(
+    newcomer: httpx.Client, example_input: dict[str, object]
+) -> None:
+    key = str(uuid.uuid4())
+
+    def send(_: int) -> httpx.Response:
+        return newcomer.post(EXECUTE, json={"input": example_input}, headers={"Idempotency-Key": key})
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = [*pool.map(send, range(8))]
+
+    assert [answer.status_code for answer in answers] == [200] * 8, [answer.text for answer in answers]
+    assert len({answer.text for answer in answers}) == 1
+    assert sum("idempotency-replayed" in answer.headers for answer in answers) == 7
+    assert len(newcomer.get("/api/v1/executions").json()["items"]) == 1
+
+    other = newcomer.post(EXECUTE, json={"input": {**example_input, "note": "x"}}, headers={"Idempotency-Key": key})
+    assert other.status_code == 422
+
+
+def test_every_answer_tells_how_many_calls_are_left_and_the_account_what_was_spent(
+    newcomer: httpx.Client, example_input: dict[str, object]
+) -> None:
+    before = newcomer.get("/api/v1/me/budget").json()
+    answer = newcomer.post(EXECUTE, json={"input": example_input})
+    after = newcomer.get("/api/v1/me/budget").json()
+
+    assert "ratelimit" in answer.headers
+    assert "ratelimit-policy" in answer.headers
+    assert before["spent_usd"] == 0
+    assert after["spent_usd"] == pytest.approx(answer.json()["cost_usd"])
+    assert after["reserved_usd"] == 0
+    assert after["available_usd"] == pytest.approx(after["ceiling_usd"] - after["spent_usd"])
+
+
+def test_whoever_has_spent_their_ceiling_is_told_so_before_anything_is_spent(
+    newcomer: httpx.Client, platform: PlatformProcess, example_input: dict[str, object]
+) -> None:
+    me = newcomer.get("/api/v1/me").json()["id"]
+    with platform.client() as admin:
+        sign_in(admin, platform.account("admin"))
+        admin.put(f"/api/v1/budgets/users/{me}", json={"ceiling_usd": 0.0001}).raise_for_status()
+
+    refused = newcomer.post(EXECUTE, json={"input": example_input})
+
+    assert (refused.status_code, refused.json()["code"]) == (402, "budget_exceeded")
+    assert newcomer.get("/api/v1/executions").json()["items"] == []
+
+
+def test_an_execution_can_be_accepted_now_and_read_later(
+    newcomer: httpx.Client, example_input: dict[str, object]
+) -> None:
+    accepted = newcomer.post(EXECUTE, json={"input": example_input}, headers={"Prefer": "respond-async"})
+
+    assert accepted.status_code == 202, accepted.text
+    assert accepted.headers["preference-applied"] == "respond-async"
+    assert accepted.json()["status"] in ("queued", "running")
+    done = until_over(newcomer, accepted.headers["location"])
+    assert (done["status"], done["id"]) == ("succeeded", accepted.json()["id"])
+    assert done["output"]
+    late = newcomer.post(f"{accepted.headers['location']}/cancel")
+    assert (late.status_code, late.json()["code"]) == (409, "already_finished")
+
+
+def test_an_execution_whose_input_is_too_large_for_a_table_is_read_back_whole(
+    newcomer: httpx.Client, example_input: dict[str, object]
+) -> None:
+    large = json.loads(json.dumps(example_input))
+    padding = "Large input, line after line. " * 20_000
+    large[next(name for name, value in large.items() if isinstance(value, str))] = padding
+
+    answer = newcomer.post(EXECUTE, json={"input": large})
+
+    assert answer.status_code in (200, 422), answer.text
+    if answer.status_code == 200:
+        assert newcomer.get(f"/api/v1/executions/{answer.json()['id']}").json()["input"] == answer.json()["input"]
+
+
+def test_a_batch_runs_every_line_and_one_bad_line_costs_that_line_only(
+    newcomer: httpx.Client, example_input: dict[str, object]
+) -> None:
+    lines = [example_input, {"nonsense": True}, example_input]
+    made = newcomer.post("/api/v1/batches", json={"agent_id": REFERENCE, "format": "jsonl", "inputs": lines})
+    assert made.status_code == 201, made.text
+    path = f"/api/v1/batches/{made.json()['id']}"
+    newcomer.post(f"{path}/start").raise_for_status()
+
+    done = until_over(newcomer, path)
+
+    assert done["counts"]["total"] == 3
+    assert (done["counts"]["succeeded"], done["counts"]["failed"]) == (2, 1)
+    results = httpx.get(done["results"]["url"], trust_env=False)
+    told = [json.loads(line) for line in results.text.splitlines()]
+    assert [each["status"] for each in told] == ["succeeded", "failed", "succeeded"]
+    assert told[1]["error"]["code"] == "invalid_input"
+    assert told[0]["output"] == told[2]["output"]
+
+
+def test_a_conversation_remembers_and_is_its_owners_alone(newcomer: httpx.Client, demo: httpx.Client) -> None:
+    agents = newcomer.get("/api/v1/agents", params={"limit": 100}).json()["items"]
+    infos = (newcomer.get(f"/api/v1/agents/{each['id']}").json() for each in agents if "conversation" in each["tags"])
+    talker = next((each for each in infos if each["memory"] != "none"), None)
+    assert talker, "no agent of the catalogue converses"
+    session = newcomer.post("/api/v1/sessions", json={"agent_id": talker["id"]}).json()
+    body = {"input": talker["example"]["input"], "session_id": session["id"]}
+
+    for _ in range(2):
+        answer = newcomer.post(f"/api/v1/agents/{talker['id']}/execute", json=body)
+        assert answer.status_code == 200, answer.text
+
+    turns = newcomer.get(f"/api/v1/sessions/{session['id']}/turns").json()["items"]
+    assert [turn["number"] for turn in turns] == [1, 2]
+    assert demo.get(f"/api/v1/sessions/{session['id']}").status_code == 404
+    assert demo.post(f"/api/v1/agents/{talker['id']}/execute", json=body).json()["code"] == "session_not_found"
+    assert newcomer.delete(f"/api/v1/sessions/{session['id']}").status_code == 204
+    assert newcomer.get(f"/api/v1/sessions/{session['id']}").status_code == 404
