@@ -1,6 +1,6 @@
 """Which `run_agent` functions there are, and what each needs: derived from the definitions alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -19,13 +19,16 @@ class AgentFunction:
     """One `run_agent` function: all agents of a group, or one agent that asks for a function of its own.
 
     Attributes:
-        agents: the agents whose needs decide the function's rights, layers, network and timeout.
+        agents: the agents it serves; the slowest of them decides its timeout.
         dedicated_to: the name of the one agent it serves; None for a group's function.
+        colleagues: further agents that those put to work. They run in this function, so that no second one is paid to
+            wait for the first, and within the time of whoever asked them: they add to its rights, not to its timeout.
     """
 
     group: str
     agents: tuple[AgentDefinition, ...]
     dedicated_to: str | None = None
+    colleagues: tuple[AgentDefinition, ...] = ()
 
     @property
     def construct_id(self) -> str:
@@ -40,8 +43,8 @@ class AgentFunction:
 
     @property
     def speaks_postgres(self) -> bool:
-        """Whether an agent remembers beyond one conversation, which takes the database."""
-        return any(agent.memory == "long_term" for agent in self.agents)
+        """Whether an agent that runs here remembers beyond one conversation, which takes the database."""
+        return any(agent.memory == "long_term" for agent in (*self.agents, *self.colleagues))
 
 
 def agent_functions(definitions: Iterable[AgentDefinition]) -> list[AgentFunction]:
@@ -51,12 +54,28 @@ def agent_functions(definitions: Iterable[AgentDefinition]) -> list[AgentFunctio
     take the warm instances which wait for people.
     """
     functions: list[AgentFunction] = []
-    for group, members in groupby(sorted(definitions, key=lambda each: each.id), key=lambda each: each.group):
+    by_id = {each.id: each for each in sorted(definitions, key=lambda each: each.id)}
+    for group, members in groupby(by_id.values(), key=lambda each: each.group):
         agents = tuple(members)
-        functions.append(AgentFunction(group, agents))
+        functions.append(AgentFunction(group, agents, colleagues=_colleagues(agents, by_id)))
         functions += [
-            AgentFunction(group, (agent,), dedicated_to=agent.id.partition("/")[2])
+            AgentFunction(
+                group, (agent,), dedicated_to=agent.id.partition("/")[2], colleagues=_colleagues((agent,), by_id)
+            )
             for agent in agents
             if agent.dedicated
         ]
     return functions
+
+
+def _colleagues(
+    agents: tuple[AgentDefinition, ...], by_id: Mapping[str, AgentDefinition]
+) -> tuple[AgentDefinition, ...]:
+    """Whom these agents put to work, and whom those do in turn, by id. That each exists the catalogue's check says."""
+    own, found, waiting = {each.id for each in agents}, dict[str, AgentDefinition](), list(agents)
+    while waiting:
+        for colleague in waiting.pop().colleagues:
+            if colleague in by_id and colleague not in own and colleague not in found:
+                found[colleague] = by_id[colleague]
+                waiting.append(by_id[colleague])
+    return tuple(found[each] for each in sorted(found))

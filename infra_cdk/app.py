@@ -45,7 +45,9 @@ def compose(app: App, stage: Stage, definitions: Sequence[AgentDefinition]) -> l
     )
     api = ApiStack(app, stack_id("Api"), stage=stage, checkout=checkout, data=data, agents=agents.functions, **options)
     events = EventsStack(app, stack_id("Events"), stage=stage, checkout=checkout, data=data, **options)
-    workflows = WorkflowsStack(app, stack_id("Workflows"), stage=stage, agents=agents.functions, **options)
+    workflows = WorkflowsStack(
+        app, stack_id("Workflows"), stage=stage, checkout=checkout, data=data, agents=agents.functions, **options
+    )
     stacks: list[Stack] = [data, agents, api, events, workflows]
     if stage.web:
         stacks.append(WebStack(app, stack_id("Web"), stage=stage, api=api.gateway.api, **options))

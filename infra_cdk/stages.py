@@ -50,6 +50,7 @@ class Stage:
         provisioned_concurrency: warm instances of each `dedicated` agent; 0 for none.
         http_deadline_seconds: how long an agent may take over an HTTP request. API Gateway cuts at 29 s and then
             nobody hears the answer that was paid for, so the function answers itself before; so does a laptop's.
+        batch_concurrency: lines of one batch at once; each takes an instance of the group's function while it runs.
         group_alarms: alarms per agent group, beside those of the platform.
         metric_math_alarms: alarms on an expression of several metrics.
         archive_days: how long the event bus keeps events for a replay; 0 for no archive.
@@ -66,6 +67,7 @@ class Stage:
     snap_start: bool
     provisioned_concurrency: int
     http_deadline_seconds: int
+    batch_concurrency: int
     group_alarms: bool
     metric_math_alarms: bool
     archive_days: int
@@ -97,6 +99,7 @@ LOCAL = Stage(
     snap_start=False,
     provisioned_concurrency=0,
     http_deadline_seconds=27,
+    batch_concurrency=2,
     group_alarms=False,
     metric_math_alarms=False,
     archive_days=0,
@@ -118,6 +121,7 @@ DEV = Stage(
     snap_start=False,
     provisioned_concurrency=0,
     http_deadline_seconds=27,
+    batch_concurrency=10,
     group_alarms=False,
     metric_math_alarms=False,
     archive_days=7,
@@ -139,6 +143,7 @@ PROD = Stage(
     snap_start=True,
     provisioned_concurrency=2,
     http_deadline_seconds=27,
+    batch_concurrency=40,
     group_alarms=True,
     metric_math_alarms=True,
     archive_days=90,

@@ -1,13 +1,24 @@
 """What the routes work with, made on first use: listing agents must not wait for a database driver to load."""
 
+from decimal import Decimal
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
 from agent_platform.agents.catalogue import Catalogue
+from agent_platform.errors import Forbidden
+from agent_platform.events.recorder import OutboxRecorder
+from agent_platform.http import CurrentPrincipal
+from agent_platform.identity.principal import Principal
+from agent_platform.resilience.budgets import Budgets
 from agent_platform.settings import ApiSettings
+from agent_platform.storage.batches import BatchRepository
+from agent_platform.storage.counters import AgentCounters
 from agent_platform.storage.executions import ExecutionRepository
+from agent_platform.storage.payloads import PayloadStore
+from agent_platform.storage.sessions import SessionRepository
+from agent_platform.storage.step_functions import StateMachine
 
 if TYPE_CHECKING:
     from agent_platform.identity.sessions import Sessions
@@ -28,7 +39,48 @@ class Services:
     @cached_property
     def executions(self) -> ExecutionRepository:
         """Past executions."""
-        return ExecutionRepository(self._settings.executions_table)
+        return ExecutionRepository(self._settings.executions_table, self.payloads)
+
+    @cached_property
+    def payloads(self) -> PayloadStore:
+        """What is too large for a table."""
+        return PayloadStore(self._settings.payloads_bucket)
+
+    @cached_property
+    def recorder(self) -> OutboxRecorder:
+        """Writes the end of an execution with its event and counts."""
+        counters = AgentCounters(self._settings.agent_metrics_table)
+        return OutboxRecorder(self.executions, self._settings.outbox_table, counters)
+
+    @cached_property
+    def batches(self) -> BatchRepository:
+        """Batches, their files and results."""
+        return BatchRepository(self._settings.batches_table, self.payloads)
+
+    @cached_property
+    def run_agent(self) -> StateMachine:
+        """The state machine of executions that nobody waits for."""
+        return StateMachine(self._settings.run_agent_state_machine_arn)
+
+    @cached_property
+    def run_batch(self) -> StateMachine:
+        """The state machine of batches."""
+        return StateMachine(self._settings.run_batch_state_machine_arn)
+
+    @cached_property
+    def conversations(self) -> SessionRepository:
+        """Conversations with agents."""
+        return SessionRepository(self._settings.sessions_table)
+
+    @cached_property
+    def budgets(self) -> Budgets:
+        """What users and agents may spend."""
+        return Budgets(self._settings.accounts_table)
+
+    @property
+    def user_monthly_usd(self) -> Decimal:
+        """The ceiling of a user to whom no administrator gave another, in USD a month."""
+        return Decimal(str(self._settings.user_monthly_usd))
 
     @cached_property
     def users(self) -> "Users":
@@ -70,3 +122,13 @@ def _services(request: Request) -> Services:
 
 
 CurrentServices = Annotated[Services, Depends(_services)]
+
+
+def _administrator(principal: CurrentPrincipal) -> Principal:
+    if not principal.is_admin:
+        raise Forbidden("Only administrators may do this. Ask one, or sign in again if you have just become one.")
+    return principal
+
+
+Administrator = Annotated[Principal, Depends(_administrator)]
+"""The caller, who is an administrator."""

@@ -6,17 +6,24 @@ from typing import Any
 
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.execution import build_pipeline
+from agent_platform.agents.execution.validate_input import validate_input
 from agent_platform.agents.meter import Patience, Provider
 from agent_platform.events.recorder import OutboxRecorder
 from agent_platform.http.gateway import gateway_handler
 from agent_platform.llm.client import claude_client
 from agent_platform.llm.sdk import ClaudeClient, preload
 from agent_platform.settings import InitializationSettings, RunAgentSettings, load
+from agent_platform.storage.batches import BatchRepository
 from agent_platform.storage.counters import AgentCounters
 from agent_platform.storage.dynamodb import dynamodb
 from agent_platform.storage.executions import ExecutionRepository
+from agent_platform.storage.payloads import PayloadStore
+from agent_platform.storage.step_functions import StateMachine
 from functions.run_agent.app import create_run_agent_app
+from functions.run_agent.governance import governance
+from functions.run_agent.invoke import DirectEntry
 from functions.run_agent.service import RunAgentService
+from functions.run_agent.submit import submission
 
 MAX_RETRIES = 2
 """Further tries while a person waits; a workflow step leaves them to Step Functions."""
@@ -45,15 +52,45 @@ def _client_of(period: int) -> ClaudeClient:  # noqa: ARG001 - the period is the
 
 
 @cache
+def payloads() -> PayloadStore:
+    """What is too large for a table or a state machine."""
+    return PayloadStore(settings().payloads_bucket)
+
+
+@cache
+def executions() -> ExecutionRepository:
+    """The records of executions."""
+    return ExecutionRepository(settings().executions_table, payloads())
+
+
+@cache
+def recorder() -> OutboxRecorder:
+    """Writes executions with their events and counts."""
+    env = settings()
+    return OutboxRecorder(executions(), env.outbox_table, AgentCounters(env.agent_metrics_table))
+
+
+@cache
 def service() -> RunAgentService:
     """The agents of this function's group."""
     env = settings()
-    counters = AgentCounters(env.agent_metrics_table)
-    recorder = OutboxRecorder(ExecutionRepository(env.executions_table), env.outbox_table, counters)
     provider: Provider = "bedrock" if env.claude_provider == "bedrock" else "anthropic"
+    catalogue, governed = Catalogue(env.catalogue_path), governance(env, executions())
+    accepted = [validate_input, governed.policy, governed.idempotency]
     return RunAgentService(
-        env.agent_group, Catalogue(env.catalogue_path), build_pipeline(recorder, client, provider), counters
+        env.agent_group,
+        catalogue,
+        build_pipeline(recorder(), client, provider, catalogue.get, governed),
+        AgentCounters(env.agent_metrics_table),
+        submission(accepted, executions(), payloads(), StateMachine(env.run_agent_state_machine_arn), provider),
     )
+
+
+@cache
+def direct() -> DirectEntry:
+    """The function as a state machine sees it."""
+    batches = BatchRepository(settings().batches_table, payloads())
+    return DirectEntry(service(), executions(), recorder(), payloads(), batches)
 
 
 @cache

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from agent_platform.agents.meter import PATIENT
 from agent_platform.observability import get_logger
-from functions.run_agent.deps import gateway, service, wants_warm_up, warm_up
-from functions.run_agent.invoke import execute_direct
+from functions.run_agent.deadline import within
+from functions.run_agent.deps import direct, gateway, wants_warm_up, warm_up
 
 log = get_logger()
 
@@ -14,7 +15,11 @@ if wants_warm_up():
 
 @log.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> Any:
-    """Answer a gateway request, or execute `{"agent_id", "input", "principal"}` and return the execution."""
+    """Answer a gateway request; execute `{"agent_id", "input", "principal"}`; record what a state machine gave up."""
     if "agent_id" in event:
-        return execute_direct(service(), event)
+        return direct().execute(event, within(PATIENT, context))
+    if "batch_line" in event:
+        return direct().execute_line(event["batch_line"], within(PATIENT, context))
+    if "record_failure" in event:
+        return direct().record_failure(event["record_failure"])
     return gateway()(event, context)

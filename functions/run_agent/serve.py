@@ -33,7 +33,7 @@ def main() -> int:
     parser.add_argument("--definitions", type=Path, default=Path("agent_defs"))
     options = parser.parse_args()
     try:
-        definition = AgentLoader(options.definitions).load_id(options.agent_id)
+        definition, *colleagues = AgentLoader(options.definitions).load_with_colleagues(options.agent_id)
     except (AgentNotFound, DefinitionError) as error:
         sys.stderr.write(f"{error.detail}\n")
         return 1
@@ -43,12 +43,12 @@ def main() -> int:
     client = claude_client(env, max_retries=0, timeout_seconds=300)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "agents.sqlite"
-        group = {definition.group: {"name": definition.group, "summary": ""}}
-        write_catalogue([definition], group, path)
-        pipeline = build_pipeline(executions, lambda: client, provider)
-        app = create_run_agent_app(
-            RunAgentService(definition.group, Catalogue(path), pipeline, executions), Patience(retries=2)
-        )
+        agents = [definition, *colleagues]
+        write_catalogue(agents, {each.group: {"name": each.group, "summary": ""} for each in agents}, path)
+        catalogue = Catalogue(path)
+        pipeline = build_pipeline(executions, lambda: client, provider, catalogue.get)
+        service = RunAgentService(definition.group, catalogue, pipeline, executions)
+        app = create_run_agent_app(service, Patience(retries=2))
         app.dependency_overrides[current_principal] = lambda: HERE
         sys.stdout.write(f"{definition.name}: http://127.0.0.1:{options.port}/api/v1/agents/{definition.id}\n")
         sys.stdout.flush()

@@ -76,50 +76,5 @@ class RunAgentService:
         return self._pipeline.carry_out(call)
 
     def totals(self, agent_id: str) -> AgentTotals:
-        """The sums since the agent first ran."""
-
-
-Submit = Callable[[Call], Execution]
-"""Accepts a call, to be carried out by a state machine, and returns the queued execution."""
-
-
-def _nowhere(call: Call) -> Execution:
-    raise BadRequest(f"`{call.definition.id}` runs alone here, so it cannot answer later. Leave out `Prefer`.")
-
-
-class RunAgentService:
-    """The agents of one group."""
-
-    def __init__(
-        self,
-        group: str,
-        catalogue: Catalogue,
-        pipeline: ExecutionPipeline,
-        counts: Counts,
-        submit: Submit = _nowhere,
-    ) -> None:
-        self._group = group
-        self._catalogue = catalogue
-        self._pipeline = pipeline
-        self._counts = counts
-        self.submit = submit
-
-    def definition(self, agent_id: str) -> AgentDefinition:
-        """The definition of an agent of this group.
-
-        Raises:
-            AgentNotFound: the catalogue has no such agent, or it belongs to another group.
-        """
-        if not agent_id.startswith(f"{self._group}/"):
-            raise AgentNotFound(f"This function serves the group `{self._group}`, not `{agent_id}`.")
-        return self._catalogue.get(agent_id)
-
-    def execute(
-        self, agent_id: str, value: JsonObject, principal: Principal, trace_id: str, patience: Patience = PATIENT
-    ) -> Execution:
-        """Run an agent through the governed pipeline."""
-        return self._pipeline.execute(self.definition(agent_id), value, principal, trace_id, patience)
-
-    def totals(self, agent_id: str) -> AgentTotals:
         """The counts of an agent of this group."""
         return self._counts.totals(self.definition(agent_id).id)

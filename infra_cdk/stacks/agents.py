@@ -9,9 +9,12 @@ from constructs import Construct
 from infra_cdk.agent_functions import AgentFunction
 from infra_cdk.checkout import Checkout
 from infra_cdk.constructs.layers import LayerName, PlatformLayers
+from infra_cdk.constructs.payloads import BATCHES, EXECUTIONS, QUEUED
 from infra_cdk.constructs.platform_function import PlatformFunction, Surroundings
+from infra_cdk.nag import explain_wildcards
 from infra_cdk.stacks.data import DataStack
 from infra_cdk.stages import Stage
+from infra_cdk.state_machines import state_machine_arn
 
 LONGEST_FUNCTION_NAME = 64
 """Characters that Lambda takes (API reference, CreateFunction)."""
@@ -63,6 +66,14 @@ class AgentsStack(Stack):
             "EXECUTIONS_TABLE": tables.executions.table_name,
             "OUTBOX_TABLE": tables.outbox.table_name,
             "AGENT_METRICS_TABLE": tables.agent_metrics.table_name,
+            "ACCOUNTS_TABLE": tables.accounts.table_name,
+            "IDEMPOTENCY_TABLE": tables.idempotency.table_name,
+            "RESPONSE_CACHE_TABLE": tables.response_cache.table_name,
+            "CIRCUITS_TABLE": tables.circuits.table_name,
+            "SESSIONS_TABLE": tables.sessions.table_name,
+            "BATCHES_TABLE": tables.batches.table_name,
+            "PAYLOADS_BUCKET": data.payloads.bucket_name,
+            "RUN_AGENT_STATE_MACHINE_ARN": state_machine_arn(self, self._stage, "run_agent"),
             "CLAUDE_PROVIDER": "direct",
             "CLAUDE_SECRET_ARN": data.claude_secret.secret_arn,
             "HTTP_DEADLINE_SECONDS": str(self._stage.http_deadline_seconds),
@@ -88,8 +99,34 @@ class AgentsStack(Stack):
             warm_instances=self._stage.provisioned_concurrency if agent.dedicated_to else 0,
         )
         # The parts of the one transaction that records an execution, and the counts that /metrics reads.
-        function.allow(["dynamodb:PutItem"], [tables.executions.table_arn, tables.outbox.table_arn])
+        function.allow(["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"], [tables.executions.table_arn])
+        function.allow(["dynamodb:PutItem"], [tables.outbox.table_arn])
         function.allow(["dynamodb:Query", "dynamodb:UpdateItem"], [tables.agent_metrics.table_arn])
+        # What executions are held to. A transaction asks for the rights of its parts.
+        function.allow(
+            ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+            [
+                tables.accounts.table_arn,
+                tables.idempotency.table_arn,
+                tables.response_cache.table_arn,
+                tables.circuits.table_arn,
+            ],
+        )
+        function.allow(
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"],
+            [tables.sessions.table_arn],
+        )
+        function.allow(["dynamodb:GetItem"], [tables.batches.table_arn])
+        kept = [data.payload_objects(EXECUTIONS), data.payload_objects(BATCHES)]
+        waiting = [data.payload_objects(QUEUED)]
+        function.allow(["s3:GetObject", "s3:PutObject"], kept)
+        function.allow(["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], waiting)
+        # Without the right to list, S3 calls a missing object forbidden.
+        function.allow(["s3:ListBucket"], [data.payloads.bucket_arn])
+        function.allow(["states:StartExecution"], [state_machine_arn(self, self._stage, "run_agent")])
+        explain_wildcards(
+            function.role, [*kept, *waiting], "Objects have names of their own; each grant names a prefix."
+        )
         secrets = [data.claude_secret.secret_arn]
         if agent.speaks_postgres:
             secrets.append(data.database_secret.secret_arn)

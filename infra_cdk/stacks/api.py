@@ -11,12 +11,14 @@ from infra_cdk.agent_functions import AgentFunction
 from infra_cdk.checkout import Checkout
 from infra_cdk.constructs.layers import PlatformLayers
 from infra_cdk.constructs.migration import LIMIT, Migration
+from infra_cdk.constructs.payloads import BATCHES, EXECUTIONS
 from infra_cdk.constructs.platform_function import PlatformFunction, Surroundings
 from infra_cdk.constructs.rest_api import RestApi
 from infra_cdk.constructs.web_acl import WebAcl
-from infra_cdk.nag import acknowledge
+from infra_cdk.nag import acknowledge, explain_wildcards
 from infra_cdk.stacks.data import DataStack
 from infra_cdk.stages import Stage
+from infra_cdk.state_machines import LINES, map_runs_arn, runs_arn, state_machine_arn
 
 GATEWAY_SECONDS = 29
 """API Gateway waits no longer for an answer."""
@@ -78,7 +80,10 @@ class ApiStack(Stack):
 
     def _control_plane(self) -> PlatformFunction:
         data = self._data
-        executions, tokens = data.tables.executions, data.tables.tokens
+        tables = data.tables
+        executions, tokens = tables.executions, tables.tokens
+        run_agent = state_machine_arn(self, self._stage, "run_agent")
+        run_batch = state_machine_arn(self, self._stage, "run_batch")
         function = PlatformFunction(
             self,
             "Api",
@@ -92,18 +97,65 @@ class ApiStack(Stack):
                 "JWT_SECRET_ARN": data.jwt_secret.secret_arn,
                 "DATABASE_SECRET_ARN": data.database_secret.secret_arn,
                 "EXECUTIONS_TABLE": executions.table_name,
+                "OUTBOX_TABLE": tables.outbox.table_name,
+                "AGENT_METRICS_TABLE": tables.agent_metrics.table_name,
+                "ACCOUNTS_TABLE": tables.accounts.table_name,
+                "SESSIONS_TABLE": tables.sessions.table_name,
+                "BATCHES_TABLE": tables.batches.table_name,
+                "PAYLOADS_BUCKET": data.payloads.bucket_name,
+                "RUN_AGENT_STATE_MACHINE_ARN": run_agent,
+                "RUN_BATCH_STATE_MACHINE_ARN": run_batch,
                 "TOKENS_TABLE": tokens.table_name,
             },
         )
         indexes = [f"{executions.table_arn}/index/{name}" for name in ("by_owner", "by_owner_and_agent")]
-        function.allow(["dynamodb:GetItem"], [executions.table_arn])
+        # To cancel an execution is to write its end, with event and counts.
+        function.allow(["dynamodb:GetItem", "dynamodb:PutItem"], [executions.table_arn])
+        function.allow(["dynamodb:PutItem"], [tables.outbox.table_arn])
+        function.allow(["dynamodb:UpdateItem"], [tables.agent_metrics.table_arn])
         function.allow(["dynamodb:Query"], indexes)
+        function.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], [tables.accounts.table_arn])
+        function.allow(
+            [
+                "dynamodb:BatchWriteItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "dynamodb:UpdateItem",
+            ],
+            [tables.sessions.table_arn],
+        )
+        function.allow(["dynamodb:GetItem", "dynamodb:PutItem"], [tables.batches.table_arn])
+        function.allow(
+            ["dynamodb:Query"], [f"{each.table_arn}/index/by_owner" for each in (tables.sessions, tables.batches)]
+        )
+        self._let_it_run_batches(function, run_batch)
         function.allow(
             ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
             [tokens.table_arn],
         )
         function.allow(["secretsmanager:GetSecretValue"], [data.jwt_secret.secret_arn, data.database_secret.secret_arn])
         return function
+
+    def _let_it_run_batches(self, function: PlatformFunction, run_batch: str) -> None:
+        data, stage = self._data, self._stage
+        # A signed address has the rights of who signed it: uploads and results are objects of batches.
+        files, kept = data.payload_objects(BATCHES), data.payload_objects(EXECUTIONS)
+        singles, batches = runs_arn(self, stage, "run_agent"), runs_arn(self, stage, "run_batch")
+        maps = map_runs_arn(self, stage, "run_batch", LINES)
+        function.allow(["s3:GetObject", "s3:PutObject"], [files])
+        function.allow(["s3:GetObject"], [kept])
+        function.allow(["s3:ListBucket"], [data.payloads.bucket_arn])
+        function.allow(["states:StartExecution"], [run_batch])
+        function.allow(["states:StopExecution"], [singles, batches])
+        function.allow(["states:DescribeExecution", "states:ListMapRuns"], [batches])
+        function.allow(["states:DescribeMapRun"], [maps])
+        explain_wildcards(
+            function.role,
+            [files, kept, singles, batches, maps],
+            "Objects and runs have names of their own; each grant names a prefix or a machine.",
+        )
 
     def _migrate(self) -> None:
         data = self._data

@@ -1,4 +1,4 @@
-"""State: tables, secrets, the network and the relational database. The only stack that customer data lives in."""
+"""State: tables, payloads, secrets, network, relational database. The only stack that customer data lives in."""
 
 import json
 from typing import Any
@@ -10,6 +10,7 @@ from constructs import Construct
 from infra_cdk.checkout import Checkout
 from infra_cdk.constructs.database import Database
 from infra_cdk.constructs.network import Network
+from infra_cdk.constructs.payloads import Payloads
 from infra_cdk.constructs.tables import Tables
 from infra_cdk.nag import acknowledge
 from infra_cdk.stages import Stage
@@ -19,13 +20,15 @@ SIGNING_KEY_CHARACTERS = 64
 
 
 class DataStack(Stack):
-    """Tables, secrets, network, database."""
+    """Tables, payloads, secrets, network, database."""
 
     def __init__(
         self, scope: Construct, stack_id: str, *, stage: Stage, checkout: Checkout | None, **options: Any
     ) -> None:
         super().__init__(scope, stack_id, **options)
         self.tables = Tables(self, "Tables", stage)
+        self.payloads = Payloads(self, "Payloads", stage).bucket
+        self._payloads_arn = self.export_value(self.payloads.bucket_arn)
         self.jwt_secret = self._signing_key(stage)
         self.claude_secret = self._claude_key(stage)
         self.network: Network | None = None
@@ -36,6 +39,10 @@ class DataStack(Stack):
         else:
             self.database_secret = self._given_database(stage, checkout)
         CfnOutput(self, "ClaudeSecretArn", value=self.claude_secret.secret_arn)
+
+    def payload_objects(self, prefix: str) -> str:
+        """The ARNs of the payloads whose keys begin so, for a grant in another stack."""
+        return f"{self._payloads_arn}/{prefix}*"
 
     def _signing_key(self, stage: Stage) -> secrets.Secret:
         secret = secrets.Secret(

@@ -4,22 +4,27 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
 from infra_cdk.agent_functions import AgentFunction
-from infra_cdk.constructs.platform_function import ALIAS, PlatformFunction
-from infra_cdk.nag import acknowledge
+from infra_cdk.checkout import Checkout
+from infra_cdk.constructs.layers import PlatformLayers
+from infra_cdk.constructs.payloads import BATCHES
+from infra_cdk.constructs.platform_function import ALIAS, PlatformFunction, Surroundings
+from infra_cdk.nag import acknowledge, explain_wildcards
 from infra_cdk.repository import STATE_MACHINES
 from infra_cdk.stacks.agents import group_function_name
+from infra_cdk.stacks.data import DataStack
 from infra_cdk.stages import Stage
+from infra_cdk.state_machines import LINES, lines_arn, runs_arn, state_machine_arn, state_machine_name
 
 
 class WorkflowsStack(Stack):
-    """State machines, each with a role that may call the groups' functions and nothing else."""
+    """State machines, each with a role that may call the groups' functions and what it needs beside them."""
 
     def __init__(
         self,
@@ -27,31 +32,70 @@ class WorkflowsStack(Stack):
         stack_id: str,
         *,
         stage: Stage,
+        checkout: Checkout | None,
+        data: DataStack,
         agents: Sequence[tuple[AgentFunction, PlatformFunction]],
         **options: Any,
     ) -> None:
         super().__init__(scope, stack_id, **options)
         self._stage = stage
+        self._data = data
         groups = [(agent.group, function) for agent, function in agents if agent.dedicated_to is None]
-        self._callable = [function.entry.function_arn for _, function in groups]
+        self._groups = [function.entry.function_arn for _, function in groups]
         qualifier = f":{ALIAS}" if stage.runs_on == "lambda" else ""
+        agent_function = {"AgentFunctionName": group_function_name(stage, "{}") + qualifier}
         self.run_agent = self._state_machine(
             "RunAgent",
             "run_agent",
-            {
-                "AgentFunctionName": group_function_name(stage, "{}") + qualifier,
-                "AgentGroups": ",".join(group for group, _ in groups),
-            },
+            {**agent_function, "AgentGroups": ",".join(group for group, _ in groups)},
+            calls=self._groups,
+        )
+        self.batches = self._batches(Surroundings(stage, PlatformLayers(self, "Layers"), checkout))
+        entry = self.batches.entry
+        self.run_batch = self._state_machine(
+            "RunBatch",
+            "run_batch",
+            {**agent_function, "RunBatchFunctionName": entry.function_arn},
+            calls=[*self._groups, entry.function_arn],
         )
         CfnOutput(self, "RunAgentStateMachineArn", value=self.run_agent.state_machine_arn)
+        CfnOutput(self, "RunBatchStateMachineArn", value=self.run_batch.state_machine_arn)
 
-    def _state_machine(self, construct_id: str, name: str, substitutions: dict[str, str]) -> stepfunctions.StateMachine:
-        definition = json.loads((STATE_MACHINES / f"{name}.asl.json").read_text(encoding="utf-8"))
+    def _batches(self, around: Surroundings) -> PlatformFunction:
+        """Reads the file of a batch before it runs, and puts its results in order afterwards."""
+        batches, payloads = self._data.tables.batches, self._data.payloads
+        function = PlatformFunction(
+            self,
+            "Batches",
+            around=around,
+            folder="run_batch",
+            description="files and results of batches",
+            layers=["platform", "base", "catalogue"],
+            timeout=Duration.minutes(15),
+            # It runs twice a batch, and nobody waits for its start.
+            snap_start=False,
+            environment={"BATCHES_TABLE": batches.table_name, "PAYLOADS_BUCKET": payloads.bucket_name},
+        )
+        function.allow(["dynamodb:GetItem", "dynamodb:PutItem"], [batches.table_arn])
+        files = self._data.payload_objects(BATCHES)
+        function.allow(["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"], [files])
+        function.allow(["s3:ListBucket"], [payloads.bucket_arn])
+        explain_wildcards(function.role, [files], _OBJECTS)
+        return function
+
+    def _state_machine(
+        self, construct_id: str, name: str, substitutions: dict[str, str], *, calls: Sequence[str]
+    ) -> stepfunctions.StateMachine:
+        definition = self._definition(name)
         role = iam.Role(self, f"{construct_id}Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
-        role.add_to_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=self._callable))
+        role.add_to_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=list(calls)))
+        if LINES in {state.get("Label") for state in definition["States"].values()}:
+            self._let_it_map(role, name)
         machine = stepfunctions.StateMachine(
             self,
             construct_id,
+            # A convention: the functions that start it belong to stacks that this one needs.
+            state_machine_name=state_machine_name(self._stage, name),
             definition_body=stepfunctions.DefinitionBody.from_string(json.dumps(definition, ensure_ascii=False)),
             definition_substitutions=substitutions,
             state_machine_type=stepfunctions.StateMachineType.STANDARD,
@@ -76,3 +120,26 @@ class WorkflowsStack(Stack):
             "Delivering logs and traces: these actions of CloudWatch Logs and X-Ray take no resource.",
         )
         return machine
+
+    def _definition(self, name: str) -> dict[str, Any]:
+        definition: dict[str, Any] = json.loads((STATE_MACHINES / f"{name}.asl.json").read_text(encoding="utf-8"))
+        for state in definition["States"].values():
+            if state["Type"] == "Map":
+                state["MaxConcurrency"] = self._stage.batch_concurrency
+        return definition
+
+    def _let_it_map(self, role: iam.Role, name: str) -> None:
+        """A distributed Map starts its children as runs of the same machine, and reads its items from the bucket
+        (Step Functions Developer Guide, "IAM policies for using Distributed Map states")."""
+        own, files = runs_arn(self, self._stage, name), self._data.payload_objects(BATCHES)
+        children = lines_arn(self, self._stage, name, LINES)
+        for actions, resources in (
+            (["states:StartExecution"], [state_machine_arn(self, self._stage, name)]),
+            (["states:DescribeExecution", "states:StopExecution"], [own, children]),
+            (["s3:GetObject"], [files]),
+        ):
+            role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
+        explain_wildcards(role, [own, children, files], _OBJECTS)
+
+
+_OBJECTS = "Objects and runs have names of their own; each grant names a prefix or a machine."

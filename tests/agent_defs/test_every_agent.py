@@ -6,6 +6,7 @@ import pytest
 
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.check import check_catalogue
+from agent_platform.agents.consult import CONSULT_AGENT, tool_name
 from agent_platform.agents.definition import AgentDefinition
 from agent_platform.agents.execution import ExecutionPipeline, build_pipeline
 from agent_platform.agents.loader import AgentLoader
@@ -30,8 +31,8 @@ def executions() -> InMemoryExecutions:
 
 
 @pytest.fixture
-def pipeline(executions: InMemoryExecutions, claude: ClaudeClient) -> ExecutionPipeline:
-    return build_pipeline(executions, lambda: claude, "anthropic")
+def pipeline(executions: InMemoryExecutions, claude: ClaudeClient, catalogue: Catalogue) -> ExecutionPipeline:
+    return build_pipeline(executions, lambda: claude, "anthropic", definitions=catalogue.get)
 
 
 @pytest.fixture
@@ -60,8 +61,12 @@ def test_an_agent_answers_its_example_through_the_whole_pipeline(
     assert executions.get(execution.id) == execution
     assert execution.model == model_of(definition.model).id
     assert execution.cost_usd > 0
-    (request,) = claude_server.requests()
-    assert request["agent"] == definition.id
+    asked = [request["agent"] for request in claude_server.requests()]
+    assert asked[0] == asked[-1] == definition.id
+    if definition.team is None:
+        assert len(asked) == 1
+    elif definition.team.mode != "supervisor":
+        assert set(asked) == {definition.id, *definition.team.members}
 
 
 @every_agent
@@ -71,7 +76,7 @@ def test_a_second_call_of_an_agent_reads_the_cached_prompt_if_it_is_long_enough_
     first, second = (pipeline.execute(definition, definition.example.input, principal, TRACE) for _ in range(2))
     if first.usage.input_tokens >= model_of(definition.model).minimum_cacheable_tokens:
         assert first.usage.cache_write_tokens > 0
-    assert second.usage.cache_read_tokens == first.usage.cache_write_tokens
+    assert second.usage.cache_read_tokens == first.usage.cache_write_tokens + first.usage.cache_read_tokens
     assert (second.cost_usd < first.cost_usd) == bool(second.usage.cache_read_tokens)
 
 
@@ -79,12 +84,31 @@ def test_a_second_call_of_an_agent_reads_the_cached_prompt_if_it_is_long_enough_
 def test_each_tool_of_an_agent_can_be_called_and_its_answer_goes_back(
     definition: AgentDefinition, pipeline: ExecutionPipeline, claude_server: OfflineServer, principal: Principal
 ):
-    for name in definition.tools:
+    for name in [each for each in definition.tools if each != CONSULT_AGENT]:
         claude_server.reset()
-        claude_server.plan("tool_call", name=name)
+        claude_server.plan("tool_call", name=name, agent=definition.id)
         execution = pipeline.execute(definition, definition.example.input, principal, TRACE)
         assert (execution.status, execution.tool_calls) == ("succeeded", 1)
-    assert set(definition.tools) <= set(registry)
+    assert set(definition.tools) <= {*registry, CONSULT_AGENT}
+
+
+@every_agent
+def test_each_agent_that_another_consults_can_be_asked_and_its_answer_goes_back(
+    definition: AgentDefinition,
+    catalogue: Catalogue,
+    pipeline: ExecutionPipeline,
+    claude_server: OfflineServer,
+    principal: Principal,
+):
+    for consulted in map(catalogue.get, definition.consults):
+        claude_server.reset()
+        value = consulted.example.input
+        claude_server.plan("tool_call", name=tool_name(consulted.id), input=value, agent=definition.id)
+        execution = pipeline.execute(definition, definition.example.input, principal, TRACE)
+        assert (execution.status, execution.tool_calls) == ("succeeded", 1)
+        assert execution.delegated_cost_usd > 0
+        (told,) = claude_server.requests()[-1]["body"]["messages"][-1]["content"]
+        assert (told["type"], told["is_error"]) == ("tool_result", False)
 
 
 @every_agent

@@ -14,7 +14,9 @@ GROUPS = {
 _OBJECT = {"type": "object", "properties": {"text": {"type": "string"}}}
 
 
-def definition(agent_id: str, name: str, summary: str, *, tags: list[str], version: str = "1.0.0") -> AgentDefinition:
+def definition(
+    agent_id: str, name: str, summary: str, *, tags: list[str], version: str = "1.0.0", **limits: float
+) -> AgentDefinition:
     """A definition with the least that the catalogue reads."""
     document = {
         "id": agent_id,
@@ -28,6 +30,7 @@ def definition(agent_id: str, name: str, summary: str, *, tags: list[str], versi
         "input": _OBJECT,
         "output": _OBJECT,
         "guardrails": {},
+        "limits": limits,
         "asks": [summary, name, agent_id],
         "near_misses": [{"ask": "something else", "belongs_to": "legal/nda-reviewer"}] * 2,
         "example": {"input": {"text": "in"}, "output": {"text": "out"}},
@@ -39,7 +42,11 @@ def write_small_catalogue(folder: Path) -> Path:
     """Seven agents in two of three groups; returns the file."""
     agents = [
         definition(
-            "legal/nda-reviewer", "NDA Reviewer", "Reads a confidentiality agreement clause by clause.", tags=_C
+            "legal/nda-reviewer",
+            "NDA Reviewer",
+            "Reads a confidentiality agreement clause by clause.",
+            tags=_C,
+            monthly_cost_usd=40,
         ),
         definition("sales/quote-checker", "Quote Checker", "Checks a quote against the price list.", tags=_Q),
         *(

@@ -172,6 +172,10 @@ class Gateway:
         """A POST request."""
         return self.request("POST", path, body, token=token, **more)
 
+    def put(self, path: str, body: Any = None, *, token: str | None = None, **more: Any) -> Answer:
+        """A PUT request."""
+        return self.request("PUT", path, body, token=token, **more)
+
     def _authorize(
         self, method: str, path: str, headers: Mapping[str, str]
     ) -> tuple[dict[str, Any] | None, Answer | None]:

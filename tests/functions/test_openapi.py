@@ -61,6 +61,8 @@ def test_the_routes_are_those_of_the_contract():
         *PUBLIC,
         *("POST /api/v1/auth/logout", "GET /api/v1/me", "GET /api/v1/groups", "GET /api/v1/tags", "GET /api/v1/agents"),
         *("GET /api/v1/executions", "GET /api/v1/executions/{execution_id}"),
+        *("POST /api/v1/sessions", "GET /api/v1/sessions", "GET /api/v1/sessions/{session_id}"),
+        *("GET /api/v1/sessions/{session_id}/turns", "DELETE /api/v1/sessions/{session_id}"),
         *(f"GET {agent}", f"POST {agent}/execute", f"GET {agent}/health", f"GET {agent}/metrics"),
     }
 

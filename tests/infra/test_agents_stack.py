@@ -1,12 +1,17 @@
 """Functions of the groups, and what they may do."""
 
+import json
+from typing import Any
+
 import pytest
 
 from agent_platform.agents.definition import AgentDefinition
-from infra_cdk.agent_functions import GRACE_SECONDS, agent_functions
+from agent_platform.agents.loader import AgentLoader
+from infra_cdk.agent_functions import GRACE_SECONDS, AgentFunction, agent_functions
 from infra_cdk.repository import AGENT_DEFS
 from infra_cdk.stacks.agents import group_function_name
 from infra_cdk.stages import LOCAL, PROD
+from tests.fakes.definitions import a_definition
 from tests.infra.templates import Grant, Synthesized, text
 
 pytestmark = pytest.mark.xdist_group("infra")
@@ -22,10 +27,14 @@ def grants(stage: Synthesized, function: str) -> dict[str, set[str]]:
 
 
 def target(grant: Grant) -> str:
-    for name in ("Executions", "Outbox", "AgentMetrics", "Tokens", "ClaudeSecret", "JwtSecret", "Database"):
+    names = ("Executions", "Outbox", "AgentMetrics", "Tokens", "ClaudeSecret", "JwtSecret", "Database")
+    governing = ("Accounts", "Idempotency", "ResponseCache", "Circuits", "Sessions", "Batches")
+    for name in (*names, *governing):
         if name in grant.resource:
             return name
-    return grant.resource
+    if "Payloads" in grant.resource:
+        return f"Payloads/{grant.resource.partition('/')[2]}"
+    return grant.resource.rpartition("local-")[2].rpartition("dev-")[2].rpartition("prod-")[2]
 
 
 def test_each_group_has_one_function_that_serves_it(stage: Synthesized) -> None:
@@ -39,11 +48,23 @@ def test_each_group_has_one_function_that_serves_it(stage: Synthesized) -> None:
 
 
 def test_a_groups_function_writes_its_records_and_reads_its_key_and_nothing_else(stage: Synthesized) -> None:
+    item = {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
     assert grants(stage, "Legal") == {
-        "Executions": {"dynamodb:PutItem"},
+        "Executions": {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"},
         "Outbox": {"dynamodb:PutItem"},
         "AgentMetrics": {"dynamodb:Query", "dynamodb:UpdateItem"},
         "ClaudeSecret": {"secretsmanager:GetSecretValue"},
+        "Accounts": item,
+        "Idempotency": item,
+        "ResponseCache": item,
+        "Circuits": item,
+        "Sessions": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"},
+        "Batches": {"dynamodb:GetItem"},
+        "Payloads/": {"s3:ListBucket"},
+        "Payloads/executions/*": {"s3:GetObject", "s3:PutObject"},
+        "Payloads/batches/*": {"s3:GetObject", "s3:PutObject"},
+        "Payloads/queued/*": {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
+        "run_agent": {"states:StartExecution"},
     }
 
 
@@ -118,6 +139,64 @@ def test_the_api_does_not_hold_on_to_a_group_that_goes(stage: Synthesized) -> No
     outputs = stage.templates["Agents"]["Outputs"].values()
 
     assert [output for output in outputs if "Export" in output] == []
+
+
+def an_agent(agent_id: str, **changes: Any) -> AgentDefinition:
+    fields = {**a_definition(agent_id.partition("/")[2]), "id": agent_id, **changes}
+    return AgentDefinition.trusted(json.dumps(fields))
+
+
+def functions_of(*definitions: AgentDefinition) -> dict[str, AgentFunction]:
+    return {each.construct_id: each for each in agent_functions(definitions)}
+
+
+def test_a_function_has_what_the_colleagues_of_its_agents_need_however_far_down_and_in_other_groups() -> None:
+    found = functions_of(
+        an_agent("air/leader", team={"mode": "parallel", "members": ["air/clerk", "post/clerk"]}, dedicated=True),
+        an_agent("air/clerk"),
+        an_agent("post/clerk", tools=["consult_agent"], consults=["sea/archivist"]),
+        an_agent("sea/archivist", memory="long_term", limits={"timeout_seconds": 600}),
+        an_agent("rail/clerk"),
+    )
+
+    assert {name: [each.id for each in function.colleagues] for name, function in found.items()} == {
+        "Air": ["post/clerk", "sea/archivist"],
+        "AirLeader": ["air/clerk", "post/clerk", "sea/archivist"],
+        "Post": ["sea/archivist"],
+        "Rail": [],
+        "Sea": [],
+    }
+    assert {name for name, function in found.items() if function.speaks_postgres} == {"Air", "AirLeader", "Post", "Sea"}
+
+
+def test_a_colleague_does_not_lengthen_a_functions_life_because_it_works_in_the_time_of_who_asked() -> None:
+    found = functions_of(
+        an_agent("air/clerk", tools=["consult_agent"], consults=["sea/archivist"], limits={"timeout_seconds": 60}),
+        an_agent("sea/archivist", limits={"timeout_seconds": 600}),
+    )
+
+    assert found["Air"].timeout_seconds == 60 + GRACE_SECONDS
+    assert found["Sea"].timeout_seconds == 600 + GRACE_SECONDS
+
+
+def test_agents_that_put_each_other_to_work_are_followed_once() -> None:
+    found = functions_of(
+        an_agent("air/clerk", tools=["consult_agent"], consults=["sea/clerk"]),
+        an_agent("sea/clerk", tools=["consult_agent"], consults=["air/clerk"]),
+    )
+
+    assert [each.id for each in found["Air"].colleagues] == ["sea/clerk"]
+
+
+def test_the_starter_teams_bring_their_members_along() -> None:
+    definitions = AgentLoader(AGENT_DEFS).load_all()
+    teams = [each for each in definitions if each.team]
+    by_group = {each.group: each for each in agent_functions(definitions) if each.dedicated_to is None}
+
+    assert {team.team.mode for team in teams if team.team} == {"sequential", "parallel", "supervisor", "debate"}
+    for team in teams:
+        function = by_group[team.group]
+        assert set(team.colleagues) <= {each.id for each in (*function.agents, *function.colleagues)}
 
 
 def test_no_agents_make_no_functions() -> None:

@@ -196,17 +196,40 @@ def test_the_authorizer_reads_revocations_and_the_signing_key(stage: Synthesized
     }
 
 
-def test_the_control_plane_reads_executions_and_never_writes_them(stage: Synthesized) -> None:
+def test_the_control_plane_reads_executions_and_writes_no_more_than_the_end_of_one_that_is_cancelled(
+    stage: Synthesized,
+) -> None:
     on_executions = {
         (each.action, each.resource.rpartition("/")[2])
         for each in own_grants(stage, "Api")
         if "Executions" in each.resource
     }
 
-    assert {action for action, _ in on_executions} == {"dynamodb:GetItem", "dynamodb:Query"}
+    assert {action for action, _ in on_executions} == {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}
     assert {index for action, index in on_executions if action == "dynamodb:Query"} == {
         "by_owner",
         "by_owner_and_agent",
+    }
+
+
+def test_the_control_plane_starts_batches_stops_runs_and_signs_for_files_of_batches(stage: Synthesized) -> None:
+    found = {
+        (each.action, each.resource.partition("run_")[2] or each.resource.partition("/")[2])
+        for each in own_grants(stage, "Api")
+        if each.action.partition(":")[0] in {"states", "s3"}
+    }
+
+    assert found == {
+        ("states:StartExecution", "batch"),
+        ("states:StopExecution", "agent:*"),
+        ("states:StopExecution", "batch:*"),
+        ("states:DescribeExecution", "batch:*"),
+        ("states:ListMapRuns", "batch:*"),
+        ("states:DescribeMapRun", "batch/Lines:*"),
+        ("s3:GetObject", "executions/*"),
+        ("s3:GetObject", "batches/*"),
+        ("s3:PutObject", "batches/*"),
+        ("s3:ListBucket", ""),
     }
 
 

@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from agent_platform.storage.batches import FILE_DAYS
+from agent_platform.storage.executions import RETENTION_DAYS
+from agent_platform.storage.payloads import BATCHES, EXECUTIONS, QUEUED
 from tests.infra.templates import Resource, Synthesized, text
 
 pytestmark = pytest.mark.xdist_group("infra")
@@ -21,10 +24,13 @@ def keys(schema: list[dict[str, Any]]) -> list[str]:
 def test_each_table_has_the_keys_that_its_readers_use(stage: Synthesized) -> None:
     found = {
         name: keys(table(stage, name).properties["KeySchema"])
-        for name in ("Executions", "Outbox", "AgentMetrics", "Tokens")
+        for name in ("Executions", "Outbox", "AgentMetrics", "Tokens", "Batches", "Sessions", "Accounts")
     }
 
     assert found == {
+        "Batches": ["id"],
+        "Sessions": ["id", "turn"],
+        "Accounts": ["id"],
         "Executions": ["id"],
         "Outbox": ["subject", "id"],
         "AgentMetrics": ["agent_id", "shard"],
@@ -131,3 +137,20 @@ def test_subnets_have_both_families_and_give_nobody_a_public_address(cloud_stage
     for subnet in cloud_stage.resources("AWS::EC2::Subnet"):
         assert subnet.properties["Ipv6CidrBlock"]
         assert subnet.properties["MapPublicIpOnLaunch"] is False
+
+
+def test_payloads_are_private_encrypted_and_expire_with_what_refers_to_them(stage: Synthesized) -> None:
+    bucket = stage.one("AWS::S3::Bucket", "Data").properties
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert "BucketEncryption" in bucket
+    assert "VersioningConfiguration" not in bucket
+    assert {each["Prefix"]: each["ExpirationInDays"] for each in rules if "Prefix" in each} == {
+        EXECUTIONS: RETENTION_DAYS,
+        QUEUED: 1,
+        BATCHES: FILE_DAYS,
+    }
+    assert [each["AbortIncompleteMultipartUpload"] for each in rules if "Prefix" not in each] == [
+        {"DaysAfterInitiation": 1}
+    ]

@@ -64,31 +64,47 @@ def test_every_task_retries_a_stated_number_of_times_with_jitter(path: Path) -> 
             assert rule["ErrorEquals"] != ["States.ALL"], f"{name} retries errors that no retry can mend"
 
 
+SERVICE = {
+    "Lambda.ServiceException",
+    "Lambda.SnapStartException",
+    "Lambda.SnapStartNotReadyException",
+    "Lambda.SnapStartTimeoutException",
+    "Lambda.TooManyRequestsException",
+}
+"""The function was not reached."""
+LOST = {"Lambda.ClientExecutionTimeoutException", "Lambda.SdkClientException"}
+"""The function may have run, and its answer was lost: its execution's id runs once, so the next try gets the record."""
+PASSING = {"IdempotencyInProgress", "ModelCircuitOpen", "RateLimited", "SessionBusy"}
+"""Refusals that say when to come again."""
+
+
+def agent_tasks(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """The tasks in which an agent runs; the others only read and write what is stored."""
+    return [(name, task) for name, task in tasks(path) if name in ("Run the agent", "Run the line")]
+
+
+def test_each_machine_runs_agents(path: Path) -> None:
+    assert agent_tasks(path)
+
+
 def test_only_errors_are_retried_that_leave_nothing_to_pay_twice(path: Path) -> None:
-    """A model's answer may be lost after it was paid: the function timed out, the record could not be written, the
-    connection to Lambda broke. Those named here come before the model or instead of its answer."""
-    unpaid = {
-        "Lambda.ServiceException",
-        "Lambda.SnapStartException",
-        "Lambda.SnapStartNotReadyException",
-        "Lambda.SnapStartTimeoutException",
-        "Lambda.TooManyRequestsException",
-        "ModelError",
-        "ModelOverloaded",
-        "ModelUnreachable",
-    }
-    for name, task in tasks(path):
-        retried = {error for rule in task["Retry"] for error in rule["ErrorEquals"]}
-        assert retried == unpaid, name
-
-
-def test_the_models_errors_that_are_retried_are_those_that_the_platform_calls_transient(path: Path) -> None:
+    """The models' errors that are retried are those that the platform calls transient, and it lets an execution wait
+    again after one of them only where nothing was paid."""
     transient = {
         name for name, kind in vars(errors).items() if isinstance(kind, type) and getattr(kind, "transient", False)
     }
-    for name, task in tasks(path):
+    for name, task in agent_tasks(path):
         retried = {error for rule in task["Retry"] for error in rule["ErrorEquals"]}
-        assert {error for error in retried if not error.startswith(RESERVED)} == transient, name
+        assert retried == SERVICE | LOST | PASSING | transient, name
+
+
+def test_what_is_only_written_down_is_tried_again_while_storage_is_away(path: Path) -> None:
+    writing = [each for each in tasks(path) if each not in agent_tasks(path)]
+
+    assert writing
+    for name, task in writing:
+        retried = {error for rule in task["Retry"] for error in rule["ErrorEquals"]}
+        assert retried == SERVICE | LOST | {"StorageUnavailable"}, name
 
 
 def test_every_task_catches_whatever_is_left(path: Path) -> None:
@@ -111,6 +127,13 @@ def test_errors_are_those_of_the_platform_or_of_step_functions(path: Path) -> No
 
 def test_every_state_can_be_reached(path: Path) -> None:
     machine = json.loads(path.read_text())
+    for _, state in states(machine):
+        if "ItemProcessor" in state:
+            assert_all_reached(state["ItemProcessor"])
+    assert_all_reached(machine)
+
+
+def assert_all_reached(machine: dict[str, Any]) -> None:
     reached, waiting = set[str](), [machine["StartAt"]]
     while waiting:
         name = waiting.pop()

@@ -1,6 +1,7 @@
 """`run_agent.asl.json` executed by moto's interpreter; the group's functions are plain handlers."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,21 +13,31 @@ from moto import mock_aws
 from moto.awslambda_simple.models import LambdaSimpleBackend
 
 from agent_platform.errors import (
+    BudgetExceeded,
+    ExecutionCancelled,
+    IdempotencyInProgress,
     InvalidInput,
+    ModelCircuitOpen,
     ModelError,
     ModelOverloaded,
     ModelTimedOut,
     ModelUnreachable,
     PlatformError,
+    RateLimited,
+    SessionBusy,
     StorageUnavailable,
 )
 
 DEFINITION = Path(__file__).parents[2] / "statemachines" / "run_agent.asl.json"
 REGION = "us-east-1"
+FUNCTION = "platform-run_agent-finance-accounting:live"
 REQUEST = {
+    "execution_id": "e1",
     "agent_id": "finance-accounting/three-way-match-checker",
-    "input": {"invoice": "INV-1"},
-    "principal": {"user_id": "u1", "email": "ada@example.org", "roles": ["user"]},
+    "input_ref": "queued/e1/input.json",
+    "session_id": None,
+    "trace_id": "0" * 32,
+    "principal": {"user_id": "u1", "email": "ada@example.org", "roles": ["user"], "key_id": None},
 }
 
 Handler = Callable[[dict[str, Any]], Any]
@@ -37,16 +48,20 @@ class LambdaError(Exception):
 
 
 class Functions:
-    """The deployed functions by name, and what they were asked."""
+    """The deployed functions by name, what they were asked to run, and which failures to record."""
 
     def __init__(self) -> None:
+        self.recorded: list[dict[str, Any]] = []
         self.handlers: dict[str, Handler] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
     def invoke(self, name: str, body: str, response_headers: dict[str, str]) -> bytes:
         event = json.loads(body)
-        self.asked.append((name, event))
         try:
+            if "record_failure" in event:
+                self.recorded.append(event["record_failure"])
+                return json.dumps({"status": "failed"}).encode()
+            self.asked.append((name, event))
             return json.dumps(self.handlers[name](event)).encode()
         except (LambdaError, PlatformError) as error:
             name = str(error) if isinstance(error, LambdaError) else type(error).__name__
@@ -74,9 +89,8 @@ def functions(monkeypatch: pytest.MonkeyPatch) -> Iterator[Functions]:
 def run(request: dict[str, Any], *, step_seconds: int = 900) -> dict[str, Any]:
     """Start one execution and wait for its end."""
     text = DEFINITION.read_text().replace("${AgentFunctionName}", "platform-run_agent-{}:live")
-    text = text.replace("${AgentGroups}", "finance-accounting,legal").replace(
-        '"IntervalSeconds": 5', '"IntervalSeconds": 1'
-    )
+    text = text.replace("${AgentGroups}", "finance-accounting,legal")
+    text = re.sub(r'"IntervalSeconds": \d+', '"IntervalSeconds": 1', text)
     text = text.replace('"TimeoutSeconds": 900', f'"TimeoutSeconds": {step_seconds}')
     client = boto3.client("stepfunctions")
     machine = client.create_state_machine(
@@ -92,7 +106,7 @@ def run(request: dict[str, Any], *, step_seconds: int = 900) -> dict[str, Any]:
 
 
 def test_the_agents_group_names_the_function_and_the_output_is_the_execution(functions: Functions) -> None:
-    functions.handlers["platform-run_agent-finance-accounting:live"] = lambda event: {"id": "e1", "echo": event}
+    functions.handlers[FUNCTION] = lambda event: {"id": "e1", "echo": event}
 
     answer = run(REQUEST)
 
@@ -100,21 +114,30 @@ def test_the_agents_group_names_the_function_and_the_output_is_the_execution(fun
     assert json.loads(answer["output"]) == {"id": "e1", "echo": REQUEST}
 
 
-@pytest.mark.parametrize("error", [ModelError, ModelOverloaded, ModelUnreachable])
-def test_a_model_that_did_not_answer_is_asked_again(functions: Functions, error: type[PlatformError]) -> None:
-    tries = iter([error("later"), None])
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(ModelError("later"), ModelOverloaded("later"), ModelUnreachable("later"), ModelCircuitOpen("later")),
+        *(RateLimited("later"), SessionBusy("later"), IdempotencyInProgress("later")),
+        LambdaError("Lambda.SdkClientException"),
+    ],
+    ids=lambda error: str(error) if isinstance(error, LambdaError) else type(error).__name__,
+)
+def test_what_passes_by_itself_is_tried_again(functions: Functions, error: LambdaError | PlatformError) -> None:
+    tries = iter([error, None])
 
     def fail_once(_: dict[str, Any]) -> Any:
         if failure := next(tries):
             raise failure
         return {"id": "e1"}
 
-    functions.handlers["platform-run_agent-finance-accounting:live"] = fail_once
+    functions.handlers[FUNCTION] = fail_once
 
     answer = run(REQUEST)
 
     assert answer["status"] == "SUCCEEDED"
     assert len(functions.asked) == 2
+    assert functions.recorded == []
 
 
 @pytest.mark.parametrize(
@@ -122,63 +145,53 @@ def test_a_model_that_did_not_answer_is_asked_again(functions: Functions, error:
     [
         StorageUnavailable("the record could not be written"),
         ModelTimedOut("no answer in time"),
-        LambdaError("Sandbox.Timedout"),
-        LambdaError("Lambda.SdkClientException"),
-        LambdaError("Lambda.ClientExecutionTimeoutException"),
+        InvalidInput("invoice must be an object"),
+        BudgetExceeded("nothing left"),
+        PlatformError("the disk is on fire"),
+        LambdaError("Lambda.Unknown"),
     ],
     ids=lambda failure: str(failure) if isinstance(failure, LambdaError) else type(failure).__name__,
 )
-def test_a_model_that_may_have_been_paid_is_not_asked_again(
+def test_what_stays_is_recorded_once_and_not_tried_again(
     functions: Functions, failure: LambdaError | PlatformError
 ) -> None:
     def fail(_: dict[str, Any]) -> Any:
         raise failure
 
-    functions.handlers["platform-run_agent-finance-accounting:live"] = fail
+    functions.handlers[FUNCTION] = fail
 
     answer = run(REQUEST)
 
     name = str(failure) if isinstance(failure, LambdaError) else type(failure).__name__
     assert (answer["status"], answer["error"]) == ("FAILED", name)
     assert len(functions.asked) == 1
+    (recorded,) = functions.recorded
+    assert (recorded["execution_id"], recorded["error"]) == ("e1", name)
+    assert str(failure) in recorded["cause"]
 
 
-def test_a_step_that_takes_too_long_is_not_started_again(functions: Functions) -> None:
+def test_a_step_that_takes_too_long_is_recorded_and_not_started_again(functions: Functions) -> None:
     def dawdle(_: dict[str, Any]) -> Any:
         time.sleep(2)
         return {"id": "e1"}
 
-    functions.handlers["platform-run_agent-finance-accounting:live"] = dawdle
+    functions.handlers[FUNCTION] = dawdle
 
     answer = run(REQUEST, step_seconds=1)
 
     assert (answer["status"], answer["error"]) == ("FAILED", "TimedOut")
     assert len(functions.asked) == 1
+    assert [each["error"] for each in functions.recorded] == ["TimedOut"]
 
 
-def test_an_invalid_input_fails_at_once_under_its_own_name(functions: Functions) -> None:
+def test_what_was_cancelled_before_it_ran_is_no_failure(functions: Functions) -> None:
     def refuse(_: dict[str, Any]) -> Any:
-        raise InvalidInput("invoice must be an object")
+        raise ExecutionCancelled("cancelled")
 
-    functions.handlers["platform-run_agent-finance-accounting:live"] = refuse
+    functions.handlers[FUNCTION] = refuse
 
-    answer = run(REQUEST)
-
-    assert (answer["status"], answer["error"]) == ("FAILED", "InvalidInput")
-    assert "invoice must be an object" in answer["cause"]
-    assert len(functions.asked) == 1
-
-
-def test_an_error_that_no_rule_names_is_reported_with_its_cause(functions: Functions) -> None:
-    def fail(_: dict[str, Any]) -> Any:
-        raise PlatformError("the disk is on fire")
-
-    functions.handlers["platform-run_agent-finance-accounting:live"] = fail
-
-    answer = run(REQUEST)
-
-    assert (answer["status"], answer["error"]) == ("FAILED", "PlatformError")
-    assert "the disk is on fire" in answer["cause"]
+    assert run(REQUEST)["status"] == "SUCCEEDED"
+    assert functions.recorded == []
 
 
 @pytest.mark.parametrize(
@@ -186,10 +199,11 @@ def test_an_error_that_no_rule_names_is_reported_with_its_cause(functions: Funct
     [
         ({**REQUEST, "agent_id": "unheard-of/agent"}, "AgentNotFound"),
         ({**REQUEST, "agent_id": "no-group"}, "InvalidInput"),
-        ({"agent_id": REQUEST["agent_id"], "input": {}}, "InvalidInput"),
-        ({"input": {}, "principal": {}}, "InvalidInput"),
+        *(
+            ({name: value for name, value in REQUEST.items() if name != missing}, "InvalidInput")
+            for missing in ("execution_id", "principal", "input_ref", "agent_id")
+        ),
     ],
-    ids=["unknown group", "id without a group", "no principal", "no agent id"],
 )
 def test_what_cannot_be_routed_is_refused_without_calling_a_function(
     functions: Functions, request_: dict[str, Any], error: str

@@ -15,12 +15,8 @@ from agent_platform.settings import (
     load,
 )
 
-RUN_AGENT = {
-    "AGENT_GROUP": "sales",
-    "EXECUTIONS_TABLE": "executions",
-    "OUTBOX_TABLE": "outbox",
-    "AGENT_METRICS_TABLE": "metrics",
-}
+REQUIRED = {name.upper(): name for name, field in RunAgentSettings.model_fields.items() if field.is_required()}
+RUN_AGENT = {**REQUIRED, "AGENT_GROUP": "sales"}
 
 
 @pytest.fixture
@@ -46,7 +42,7 @@ def test_every_missing_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("STAGE", "production"), ("CLAUDE_PROVIDER", "openai"), ("STAGE", "")],
+    [("STAGE", "production"), ("CLAUDE_PROVIDER", "openai"), ("STAGE", ""), ("USER_MONTHLY_USD", "inf")],
 )
 def test_a_malformed_variable_is_named_without_its_value(environment: pytest.MonkeyPatch, name: str, value: str):
     environment.setenv(name, value)

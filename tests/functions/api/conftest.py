@@ -13,7 +13,17 @@ from functions.api.app import create_api_app
 from functions.api.deps import Services
 from functions.authorize import handler as authorize
 from functions.authorize.authorizer import Authorizer
-from tests.fakes.aws import jwt_secret, store_secret, tokens_table
+from tests.fakes.aws import (
+    ACCOUNTS_TABLE,
+    AGENT_METRICS_TABLE,
+    BATCHES_TABLE,
+    OUTBOX_TABLE,
+    PAYLOADS_BUCKET,
+    SESSIONS_TABLE,
+    jwt_secret,
+    store_secret,
+    tokens_table,
+)
 from tests.fakes.catalogue import write_small_catalogue
 from tests.fakes.gateway import Answer, Gateway, event_loop
 from tests.fakes.postgres import Server, database
@@ -62,13 +72,27 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(
-    jwt_secret: str, tokens_table: str, executions_table: str, catalogue: Path, postgres: Server, database: str
+    jwt_secret: str,
+    tokens_table: str,
+    executions_table: str,
+    governance_tables: None,
+    catalogue: Path,
+    postgres: Server,
+    database: str,
 ) -> ApiSettings:
     """The environment of the function."""
     return ApiSettings(
         jwt_secret_arn=jwt_secret,
         tokens_table=tokens_table,
         executions_table=executions_table,
+        sessions_table=SESSIONS_TABLE,
+        accounts_table=ACCOUNTS_TABLE,
+        batches_table=BATCHES_TABLE,
+        outbox_table=OUTBOX_TABLE,
+        agent_metrics_table=AGENT_METRICS_TABLE,
+        payloads_bucket=PAYLOADS_BUCKET,
+        run_agent_state_machine_arn="arn:aws:states:eu-central-1:123456789012:stateMachine:run_agent",
+        run_batch_state_machine_arn="arn:aws:states:eu-central-1:123456789012:stateMachine:run_batch",
         catalogue_path=catalogue,
         database_secret_arn=store_secret("database", postgres.secret(database)),
     )

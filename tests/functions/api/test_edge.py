@@ -41,18 +41,34 @@ def test_public_routes_are_exactly_those_that_ask_for_no_principal() -> None:
 def test_operation_ids_are_short_stable_and_unique() -> None:
     operations = [each for path in create_api_app().openapi()["paths"].values() for each in path.values()]
     assert sorted(operation["operationId"] for operation in operations) == [
+        "cancel_batch",
+        "cancel_execution",
+        "create_batch",
+        "create_session",
+        "delete_session",
+        "get_agent_budget",
+        "get_batch",
         "get_execution",
         "get_health",
         "get_me",
+        "get_my_budget",
         "get_openapi",
+        "get_session",
+        "get_user_budget",
         "list_agents",
+        "list_batches",
         "list_executions",
         "list_groups",
+        "list_session_turns",
+        "list_sessions",
         "list_tags",
         "login",
         "logout",
         "refresh",
         "register",
+        "set_agent_budget",
+        "set_user_budget",
+        "start_batch",
     ]
 
 

@@ -9,7 +9,18 @@ import pytest
 
 from functions.run_agent import deps
 from functions.run_agent.handler import handler
-from tests.fakes.aws import AGENT_METRICS_TABLE, OUTBOX_TABLE
+from tests.fakes.aws import (
+    ACCOUNTS_TABLE,
+    AGENT_METRICS_TABLE,
+    BATCHES_TABLE,
+    CIRCUITS_TABLE,
+    IDEMPOTENCY_TABLE,
+    OUTBOX_TABLE,
+    PAYLOADS_BUCKET,
+    REGION,
+    RESPONSE_CACHE_TABLE,
+    SESSIONS_TABLE,
+)
 from tests.fakes.gateway import Answer, Gateway, LambdaContext, event_loop
 from tests.fakes.log import log
 from tests.fakes.offline_claude import OfflineServer
@@ -19,6 +30,7 @@ __all__ = ["event_loop", "log"]
 GROUP = "finance-accounting"
 AGENT = f"{GROUP}/three-way-match-checker"
 PATH = f"/api/v1/agents/{AGENT}"
+MACHINE = f"arn:aws:states:{REGION}:123456789012:stateMachine:run_agent"
 CALLER = {"sub": "user-1", "email": "ada@example.com", "roles": "user", "jti": "jti-1"}
 
 
@@ -51,6 +63,7 @@ class Function:
 @pytest.fixture
 def function(
     executions_table: str,
+    governance_tables: None,
     catalogue_file: Path,
     claude_server: OfflineServer,
     event_loop: None,
@@ -64,6 +77,14 @@ def function(
         "EXECUTIONS_TABLE": executions_table,
         "OUTBOX_TABLE": OUTBOX_TABLE,
         "AGENT_METRICS_TABLE": AGENT_METRICS_TABLE,
+        "ACCOUNTS_TABLE": ACCOUNTS_TABLE,
+        "IDEMPOTENCY_TABLE": IDEMPOTENCY_TABLE,
+        "RESPONSE_CACHE_TABLE": RESPONSE_CACHE_TABLE,
+        "CIRCUITS_TABLE": CIRCUITS_TABLE,
+        "SESSIONS_TABLE": SESSIONS_TABLE,
+        "BATCHES_TABLE": BATCHES_TABLE,
+        "PAYLOADS_BUCKET": PAYLOADS_BUCKET,
+        "RUN_AGENT_STATE_MACHINE_ARN": MACHINE,
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(deps, "MAX_RETRIES", 0)
@@ -72,8 +93,9 @@ def function(
         deps.client().close()
     if deps.service.cache_info().currsize:
         deps.service()._catalogue.close()
-    for cached in (deps.settings, deps._client_of, deps.service, deps.gateway):
-        cached.cache_clear()
+    for cached in vars(deps).values():
+        if hasattr(cached, "cache_clear") and cached.__module__ == deps.__name__:
+            cached.cache_clear()
 
 
 @pytest.fixture

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent_platform.agents.catalogue import Catalogue
 from agent_platform.storage.executions import Execution
 from functions.run_agent import serve
 from tests.fakes.definitions import write_definition, write_vocabulary
@@ -28,25 +30,32 @@ def port(tmp_path_factory: pytest.TempPathFactory, claude_process: OfflineServer
     root = tmp_path_factory.mktemp("alone") / "agent_defs"
     write_vocabulary(root)
     write_definition(root, "post/parcel-weigher", "parcel")
+    with alone("post/parcel-weigher", "Parcel Weigher", root, claude_process) as port:
+        yield port
+
+
+@contextmanager
+def alone(agent_id: str, name: str, root: Path, claude: OfflineServer) -> Iterator[int]:
+    """Run an agent alone; its port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
     command = [
         sys.executable,
         "-m",
         "functions.run_agent.serve",
-        "post/parcel-weigher",
+        agent_id,
         f"--port={port}",
         f"--definitions={root}",
     ]
     environment = {
         **os.environ,
         "PYTHONPATH": f"{ROOT / 'layers/platform/python'}{os.pathsep}{ROOT}",
-        "CLAUDE_BASE_URL": claude_process.url,
+        "CLAUDE_BASE_URL": claude.url,
     }
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout
-            assert process.stdout.readline() == f"Parcel Weigher: http://127.0.0.1:{port}{PATH}\n"
+            assert process.stdout.readline() == f"{name}: http://127.0.0.1:{port}/api/v1/agents/{agent_id}\n"
             _wait_for(port, process)
             yield port
         finally:
@@ -97,18 +106,30 @@ def test_its_failures_are_problems_too(port: int):
     assert (status, json.loads(text)["code"]) == (404, "agent_not_found")
 
 
+def test_a_team_alone_brings_its_members_of_other_groups_along(claude_server: OfflineServer, catalogue: Catalogue):
+    team = catalogue.get("customer-support/crash-case-escalator")
+    with alone(team.id, team.name, ROOT / "agent_defs", claude_server) as port:
+        status, text = ask(port, "POST", f"/api/v1/agents/{team.id}/execute", {"input": team.example.input})
+    execution = json.loads(text)
+    assert (status, execution["output"]) == (200, team.example.output)
+    assert execution["delegated_cost_usd"] > 0
+    assert {request["agent"] for request in claude_server.requests()} == {team.id, *team.colleagues}
+
+
 @pytest.mark.parametrize(
     ("agent_id", "message"),
     [
         ("post/nobody", "There is no file post/nobody.yaml"),
         ("post/faulty", "post/faulty.yaml:2: version"),
         ("../x", "There is no file"),
+        ("post/asker", "There is no file post/nobody.yaml"),
     ],
 )
 def test_an_agent_that_cannot_run_is_told_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], agent_id: str, message: str
 ):
     write_definition(tmp_path / "agent_defs", "post/faulty", version="1")
+    write_definition(tmp_path / "agent_defs", "post/asker", tools=["consult_agent"], consults=["post/nobody"])
     monkeypatch.setattr(sys, "argv", ["serve", agent_id, "--definitions", str(tmp_path / "agent_defs")])
     assert serve.main() == 1
     assert message in capsys.readouterr().err

@@ -11,6 +11,7 @@ from agent_platform.agents import base
 from agent_platform.agents.base import MAX_OUTPUT_BYTES, PAUSE_SECONDS, BaseAgent
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.definition import AgentDefinition, Limits
+from agent_platform.agents.guardrails.rules import answer_schema
 from agent_platform.agents.meter import Meter, Patience
 from agent_platform.agents.request import fixed_tokens, most_usd, reservation_usd
 from agent_platform.errors import (
@@ -87,7 +88,7 @@ class TestAnswer:
         body = request["body"]
         assert (body["model"], body["max_tokens"]) == ("claude-haiku-5-5", 512)
         assert body["output_config"] == {
-            "format": {"type": "json_schema", "schema": definition.output},
+            "format": {"type": "json_schema", "schema": answer_schema(definition)},
             "effort": "low",
         }
         assert [tool["name"] for tool in body["tools"]] == ["calculator", "url_parts"]

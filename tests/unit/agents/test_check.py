@@ -8,6 +8,7 @@ import pytest
 
 from agent_platform.agents import check
 from agent_platform.agents.check import check_catalogue
+from agent_platform.agents.tools import registry
 from agent_platform.errors import DefinitionError
 from tests.fakes.definitions import a_definition, write_definition, write_vocabulary
 
@@ -44,7 +45,7 @@ def test_an_unknown_tool_is_told_with_those_there_are(root: Path):
     line = path.read_text().splitlines().index("tools:") + 1
     assert fault(root) == (
         f"agent_defs/post/parcel-weigher.yaml:{line}: tools: there is no tool `hammer`; "
-        "there are calculator, date_arithmetic, regular_expression, url_parts"
+        f"there are {', '.join(sorted({*registry, 'consult_agent'}))}"
     )
 
 

@@ -406,6 +406,28 @@ class TestOneById:
             AgentLoader(root).load_id(agent_id)
 
 
+class TestWithColleagues:
+    """One agent, and all whom it takes to run it."""
+
+    def test_an_agent_comes_first_and_after_it_each_colleague_once_however_far_down(self, root: Path):
+        write_definition(root, "post/desk", team={"mode": "parallel", "members": ["post/card", "air/clerk"]})
+        write_definition(root, "post/card")
+        write_definition(root, "air/clerk", tools=["consult_agent"], consults=["post/card", "sea/clerk"])
+        write_definition(root, "sea/clerk", tools=["consult_agent"], consults=["post/desk"])
+        write_definition(root, "rail/clerk")
+        loaded = AgentLoader(root).load_with_colleagues("post/desk")
+        assert [each.id for each in loaded] == ["post/desk", "post/card", "air/clerk", "sea/clerk"]
+
+    def test_one_that_works_alone_comes_alone(self, root: Path):
+        write_definition(root, "post/card")
+        assert [each.id for each in AgentLoader(root).load_with_colleagues("post/card")] == ["post/card"]
+
+    def test_a_colleague_without_a_file_is_not_found(self, root: Path):
+        write_definition(root, "post/desk", tools=["consult_agent"], consults=["post/nobody"])
+        with pytest.raises(AgentNotFound, match=r"There is no file post/nobody\.yaml"):
+            AgentLoader(root).load_with_colleagues("post/desk")
+
+
 def test_a_fault_of_the_whole_catalogue_is_told_at_the_line_of_its_field(root: Path):
     path = write_definition(root, "post/parcel")
     text = path.read_text()

@@ -28,8 +28,8 @@ def test_a_prompt_holds_what_its_author_wrote():
         written.summary,
         written.use_when,
         "The parcel was lost on its way. → post/loss-tracer",
-        "- Opening the parcel",
-        "- A broken seal",
+        "- refuse-1: Opening the parcel",
+        "- escalate-1: A broken seal",
         "# Tools",
     ):
         assert part in prompt
@@ -37,7 +37,7 @@ def test_a_prompt_holds_what_its_author_wrote():
 
 def test_a_prompt_has_no_heading_without_content():
     prompt = system_prompt(definition(guardrails={}, tools=[]))
-    for heading in ("# Decline", "# Hand to a person", "# Tools"):
+    for heading in ("# Rules", "# Decline", "# Hand to a person", "# Tools"):
         assert heading not in prompt
 
 

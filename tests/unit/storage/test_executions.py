@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import NoCredentialsError
 
-from agent_platform.agents.base import MAX_OUTPUT_BYTES
-from agent_platform.agents.execution.validate_input import MAX_INPUT_BYTES
 from agent_platform.cursors import encode_cursor
 from agent_platform.errors import (
     ConfigurationError,
@@ -24,6 +22,7 @@ from agent_platform.storage.counters import AgentCounters
 from agent_platform.storage.dynamodb import dynamodb
 from agent_platform.storage.executions import RETENTION_DAYS, TRIES, Execution, ExecutionRepository, Failure
 from agent_platform.storage.outbox import RETENTION_SECONDS, OutboxEvent
+from agent_platform.storage.payloads import INLINE_BYTES
 from tests.fakes.aws import AGENT_METRICS_TABLE, EXECUTIONS_TABLE, OUTBOX_TABLE
 from tests.fakes.dynamodb_faults import DynamoDBFaults, dynamodb_faults
 from tests.fakes.executions import an_execution
@@ -84,11 +83,14 @@ class TestRecording:
         assert [item["expires_at"]["N"] for item in items(OUTBOX_TABLE)] == [str(finished + RETENTION_SECONDS)]
         assert "expires_at" not in items(AGENT_METRICS_TABLE)[0]
 
-    def test_the_largest_input_and_output_fit_into_one_item(self, repository: ExecutionRepository):
-        small, large = MAX_OUTPUT_BYTES - 100, MAX_INPUT_BYTES - 100
-        execution = record(repository, an_execution(input={"text": "x" * large}, output={"text": "é" * (small // 2)}))
+    @pytest.mark.parametrize("character", ["x", "é", "\\", "\0", "📦"])
+    def test_the_largest_input_and_output_that_lie_inside_the_item_fit(
+        self, repository: ExecutionRepository, character: str
+    ):
+        fits = (INLINE_BYTES - 100) // (len(json.dumps(character)) - 2)
+        execution = record(repository, an_execution(input={"t": character * fits}, output={"t": character * fits}))
         (item,) = items(EXECUTIONS_TABLE)
-        assert sum(len(name) + len(*map(str.encode, value.values())) for name, value in item.items()) < 400 * 1024
+        assert sum(len(name) + len(str(*value.values()).encode()) for name, value in item.items()) < 400 * 1024
         assert repository.get(execution.id, owner=None) == execution
 
     def test_the_same_execution_again_changes_nothing(self, repository: ExecutionRepository):
@@ -178,9 +180,12 @@ class TestBadMoments:
     def test_an_answer_that_was_lost_is_no_failure(
         self, repository: ExecutionRepository, dynamodb_faults: DynamoDBFaults
     ):
-        dynamodb_faults.cancel("ConditionalCheckFailed", "None", "None")
-        record(repository, an_execution())
+        execution = record(repository, an_execution())
+        dynamodb_faults.calls = 0
+        record(repository, execution)
         assert dynamodb_faults.calls == 1
+        dynamodb_faults.cancel("ConditionalCheckFailed", "None", "None")  # an answer that does not say what is there
+        assert repository.record(execution, agent_executed(execution, OUTBOX_TABLE), COUNTERS) == execution
 
     def test_a_cancellation_for_good_is_not_tried_again(
         self, repository: ExecutionRepository, dynamodb_faults: DynamoDBFaults

@@ -2,6 +2,9 @@ import { createRouter, type RouterHistory } from '@tanstack/react-router';
 
 import { agentRoute } from '@/app/routes/agent';
 import { agentsRoute } from '@/app/routes/agents';
+import { batchRoute } from '@/app/routes/batch';
+import { batchesRoute } from '@/app/routes/batches';
+import { conversationRoute } from '@/app/routes/conversation';
 import { executionRoute } from '@/app/routes/execution';
 import { executionsRoute } from '@/app/routes/executions';
 import { guestRoute } from '@/app/routes/guest';
@@ -12,7 +15,15 @@ import { rootRoute } from '@/app/routes/root';
 
 const routeTree = rootRoute.addChildren([
   guestRoute.addChildren([loginRoute, registerRoute]),
-  memberRoute.addChildren([agentsRoute, agentRoute, executionsRoute, executionRoute]),
+  memberRoute.addChildren([
+    agentsRoute,
+    agentRoute,
+    conversationRoute,
+    executionsRoute,
+    executionRoute,
+    batchesRoute,
+    batchRoute,
+  ]),
 ]);
 
 /** The routes of the application, over the browser's address bar unless a test brings its own history. */

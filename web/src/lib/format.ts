@@ -3,6 +3,7 @@
 const NUMBER = new Intl.NumberFormat('en', { maximumFractionDigits: 6, useGrouping: 'min2' });
 const INTEGER = new Intl.NumberFormat('en');
 const DAY = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' });
+const MONTH = new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' });
 const MOMENT = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 
@@ -26,7 +27,12 @@ export function formatUsd(value: number): string {
 export function formatDuration(milliseconds: number): string {
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
   const seconds = milliseconds / 1000;
-  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  return seconds < 10 ? `${seconds.toFixed(1)} s` : formatSeconds(seconds);
+}
+
+/** Whole seconds for people: "42 s", "2 min 05 s". */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 60) return `${seconds.toFixed(0)} s`;
   return `${Math.floor(seconds / 60)} min ${String(Math.floor(seconds % 60)).padStart(2, '0')} s`;
 }
 
@@ -34,6 +40,18 @@ export function formatDuration(milliseconds: number): string {
 export function formatDate(text: string): string {
   const time = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(text) : NaN;
   return Number.isNaN(time) ? text : DAY.format(time);
+}
+
+/** The day (UTC) of an RFC 3339 time: "30 Nov 2026". */
+export function formatDay(text: string): string {
+  const time = Date.parse(text);
+  return Number.isNaN(time) ? text : DAY.format(time);
+}
+
+/** A calendar month such as "2026-11" → "November 2026". */
+export function formatMonth(text: string): string {
+  const time = Date.parse(`${text}-01`);
+  return Number.isNaN(time) ? text : MONTH.format(time);
 }
 
 /** An RFC 3339 time in the reader's own zone. */
@@ -51,4 +69,11 @@ export function formatAgo(text: string, now: number = Date.now()): string {
   if (passed < 86_400) return RELATIVE.format(Math.round(seconds / 3600), 'hour');
   if (passed < 7 * 86_400) return RELATIVE.format(Math.round(seconds / 86_400), 'day');
   return formatMoment(text);
+}
+
+/** Bytes for people: "820 B", "64 kB", "3.2 MB". */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 999_500) return `${Math.round(bytes / 1000)} kB`;
+  return `${(bytes / 1_000_000).toFixed(1)} MB`;
 }

@@ -6,7 +6,10 @@ import { parse } from 'yaml';
 import type { components } from '@/lib/api/schema';
 
 export type AgentInfo = components['schemas']['AgentInfo'];
-type Definition = Omit<AgentInfo, 'id' | 'group' | 'limits'> & { limits?: Partial<AgentInfo['limits']> };
+/** As its author writes it: much may be left out. */
+type Definition = Omit<AgentInfo, 'id' | 'group' | 'limits' | Optional> &
+  Partial<Pick<AgentInfo, Optional>> & { limits?: Partial<AgentInfo['limits']> };
+type Optional = 'effort' | 'model' | 'framework' | 'memory' | 'tools' | 'consults' | 'team';
 
 /** Tests run in the folder of the site, beside the folder of the definitions. */
 const FOLDER = path.resolve('../agent_defs');
@@ -33,8 +36,21 @@ export function agentInfo(id: string): AgentInfo {
     id,
     group: id.split('/')[0] ?? '',
     // What a definition may leave out has a value in the API.
+    model: definition.model ?? 'balanced',
     effort: definition.effort ?? null,
-    limits: { timeout_seconds: 120, cache_ttl_seconds: 0, ...definition.limits },
+    framework: definition.framework ?? 'custom',
+    memory: definition.memory ?? 'none',
+    tools: definition.tools ?? [],
+    consults: definition.consults ?? [],
+    team: definition.team ? { ...{ rounds: 2 }, ...definition.team } : null,
+    limits: {
+      timeout_seconds: 120,
+      cache_ttl_seconds: 0,
+      cache_scope: 'user',
+      max_tokens: 1_000_000,
+      max_tool_rounds: 11,
+      ...definition.limits,
+    },
     guardrails: { ...definition.guardrails },
   };
 }

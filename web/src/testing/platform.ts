@@ -4,6 +4,7 @@ import type { components } from '@/lib/api/schema';
 import type { AgentInfo } from '@/testing/definitions';
 
 type Schemas = components['schemas'];
+export type Execution = Schemas['Execution'];
 
 export const ADA: Schemas['User'] = {
   id: '019ab2c4-7d10-7c3e-9f52-6f1f0f3a9b11',
@@ -97,11 +98,21 @@ export class FakeIdentity {
   }
 }
 
-/** The catalogue part of the API over the given agents, in pages of `pageSize`. */
+export const BUDGET: Schemas['Budget'] = {
+  period: '2026-03',
+  ceiling_usd: 50,
+  spent_usd: 12.4,
+  reserved_usd: 0.6,
+  available_usd: 37,
+  ends_at: '2026-04-01T00:00:00Z',
+};
+
+/** The catalogue part of the API over the given agents, in pages of `pageSize`, and the budget that every page shows. */
 export function catalogueHandlers(identity: FakeIdentity, agents: AgentInfo[], pageSize = 24): RequestHandler[] {
   const groups = [...new Set(agents.map((agent) => agent.group))];
   const tags = [...new Set(agents.flatMap((agent) => agent.tags))];
   return [
+    http.get(`${API}/me/budget`, ({ request }) => identity.refusal(request) ?? HttpResponse.json(BUDGET)),
     http.get(`${API}/groups`, ({ request }) => {
       const items: Schemas['Group'][] = groups.map((id) => ({
         id,
@@ -143,31 +154,48 @@ export function catalogueHandlers(identity: FakeIdentity, agents: AgentInfo[], p
   ];
 }
 
-/** Runs that answer the agent's example, and the records of them; `received` collects the inputs. */
+/** What an execute request was sent with. */
+export interface Received {
+  input: unknown;
+  key: string | null;
+  sessionId: string | null;
+}
+
+/**
+ * Runs that answer the agent's example, and the records of them; `received` collects the inputs, `requests` the rest as
+ * well. A run in the background stays queued until its record is changed.
+ */
 export function executionHandlers(
   identity: FakeIdentity,
   agents: AgentInfo[],
   received: unknown[] = [],
+  records: Schemas['Execution'][] = [],
+  requests: Received[] = [],
 ): RequestHandler[] {
-  const records: Schemas['Execution'][] = [];
   return [
     http.post(`${API}/agents/:group/:name/execute`, async ({ request, params }) => {
       const agent = agents.find(({ id }) => id === `${String(params['group'])}/${String(params['name'])}`);
       if (!agent) return problem(404, 'agent_not_found', 'There is no such agent.');
-      const { input } = (await request.json()) as Schemas['ExecuteRequest'];
+      const { input, session_id = null } = (await request.json()) as Schemas['ExecuteRequest'];
       received.push(input);
+      requests.push({ input, key: request.headers.get('idempotency-key'), sessionId: session_id });
       const refusal = identity.refusal(request);
       if (refusal) return refusal;
+      const isLater = request.headers.get('prefer') === 'respond-async';
       const record = execution(agent, {
         id: `019ab2c4-0000-7000-8000-${String(records.length).padStart(12, '0')}`,
         input,
+        session_id,
+        ...(isLater ? NOT_OVER : {}),
       });
       records.unshift(record);
-      return HttpResponse.json(record);
+      return HttpResponse.json(record, { status: isLater ? 202 : 200 });
     }),
     http.get(`${API}/executions`, ({ request }) => {
-      const agentId = new URL(request.url).searchParams.get('agent_id');
-      const items = records.filter((record) => agentId === null || record.agent_id === agentId);
+      const query = new URL(request.url).searchParams;
+      const items = records
+        .filter((record) => !query.has('agent_id') || record.agent_id === query.get('agent_id'))
+        .filter((record) => !query.has('status') || record.status === query.get('status'));
       return identity.refusal(request) ?? HttpResponse.json({ items, next_cursor: null });
     }),
     http.get(`${API}/executions/:id`, ({ request, params }) => {
@@ -177,8 +205,20 @@ export function executionHandlers(
         : problem(404, 'execution_not_found', 'You have no such execution.');
       return identity.refusal(request) ?? answer;
     }),
+    http.post(`${API}/executions/:id/cancel`, ({ request, params }) => {
+      const place = records.findIndex(({ id }) => id === params['id']);
+      const record = records[place];
+      if (!record) return problem(404, 'execution_not_found', 'You have no such execution.');
+      if (record.finished_at) return problem(409, 'already_finished', 'It has ended already.');
+      const cancelled = { ...record, status: 'cancelled' as const, finished_at: '2026-03-04T09:30:05Z' };
+      records[place] = cancelled;
+      return identity.refusal(request) ?? HttpResponse.json(cancelled);
+    }),
   ];
 }
+
+/** What a record lacks as long as its run waits for its turn. */
+export const NOT_OVER = { status: 'queued', output: null, finished_at: null, cost_usd: 0, duration_ms: 0 } as const;
 
 /** The record of a run that answered the agent's example on the offline model. */
 export function execution(agent: AgentInfo, more: Partial<Schemas['Execution']> = {}): Schemas['Execution'] {
@@ -200,6 +240,9 @@ export function execution(agent: AgentInfo, more: Partial<Schemas['Execution']> 
     finished_at: '2026-03-04T09:30:01Z',
     trace_id: '1-5759e988-bd862e3fe1be46a994272793',
     owner: ADA.id,
+    cached: false,
+    delegated_cost_usd: 0,
+    redactions: {},
     ...more,
   };
 }

@@ -259,6 +259,8 @@ class RateLimited(PlatformError):
     """The caller asks this agent too often."""
 
     status, code, title = 429, "rate_limited", "Rate limit reached"
+    limit: int | None = None
+    """Calls a minute, where that is what was reached."""
 
 
 class DeadlineExceeded(PlatformError):

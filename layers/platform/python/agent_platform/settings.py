@@ -60,19 +60,26 @@ class DatabaseSettings(BaseSettings):
     database_secret_arn: str
 
 
-class GovernanceSettings(BaseSettings):
-    """What executions are held to: tables of shared state, and the limits where nobody set others."""
+class BudgetSettings(BaseSettings):
+    """Where budgets are kept, and what a user may spend to whom no administrator gave another ceiling."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     accounts_table: str
+    user_monthly_usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 100.0
+    """USD a calendar month (UTC)."""
+
+
+class GovernanceSettings(BudgetSettings):
+    """What executions are held to: tables of shared state, and the limits where nobody set others."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
     idempotency_table: str
     response_cache_table: str
     circuits_table: str
     sessions_table: str
     payloads_bucket: str
-    user_monthly_usd: Annotated[float, Field(gt=0)] = 100.0
-    """What a user may spend a calendar month (UTC), unless an administrator gave them another ceiling."""
     calls_per_minute: Annotated[int, Field(gt=0)] = 120
     """How often a principal may call one agent, unless its definition names `limits.rate_per_minute`."""
 
@@ -86,6 +93,9 @@ class RunAgentSettings(CommonSettings, ClaudeSettings, CatalogueSettings, Govern
     executions_table: str
     outbox_table: str
     agent_metrics_table: str
+    batches_table: str
+    run_agent_state_machine_arn: str
+    """Carries out what was asked for with `Prefer: respond-async`."""
 
 
 class InitializationSettings(BaseSettings):
@@ -96,10 +106,24 @@ class InitializationSettings(BaseSettings):
     aws_lambda_initialization_type: str = "on-demand"
 
 
-class ApiSettings(CommonSettings, TokenSettings, CatalogueSettings, DatabaseSettings):
+class ApiSettings(CommonSettings, TokenSettings, CatalogueSettings, DatabaseSettings, BudgetSettings):
     """Environment of `functions/api`."""
 
     executions_table: str
+    sessions_table: str
+    batches_table: str
+    outbox_table: str
+    agent_metrics_table: str
+    payloads_bucket: str
+    run_agent_state_machine_arn: str
+    run_batch_state_machine_arn: str
+
+
+class RunBatchSettings(CommonSettings, CatalogueSettings):
+    """Environment of `functions/run_batch`."""
+
+    batches_table: str
+    payloads_bucket: str
 
 
 class AuthorizeSettings(CommonSettings, TokenSettings):

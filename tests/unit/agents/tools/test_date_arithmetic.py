@@ -159,3 +159,67 @@ def test_counting_backwards_to_the_first_day_of_the_calendar_works():
 )
 def test_arguments_outside_the_schema_are_told_by_name(arguments: dict[str, Any], field: str):
     assert refusal(**arguments).startswith(f"Arguments refused: {field}: ")
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "expected"),
+    [
+        ("month_end", {"start": "2024-02-10"}, "2024-02-29"),
+        ("month_end", {"start": "2026-12-31"}, "2026-12-31"),
+        ("nth_business_day_of_month", {"start": "2026-05-20", "amount": 1}, "2026-05-01"),
+        ("nth_business_day_of_month", {"start": "2026-05-20", "amount": 1, "holidays": ["2026-05-01"]}, "2026-05-04"),
+        ("nth_business_day_of_month", {"start": "2026-05-01", "amount": 3}, "2026-05-05"),
+        ("nth_business_day_of_month", {"start": "2026-05-01", "amount": -1}, "2026-05-29"),
+        ("nth_business_day_of_month", {"start": "2026-05-01", "amount": -2, "holidays": ["2026-05-29"]}, "2026-05-27"),
+        ("next_business_day", {"start": "2026-04-03"}, "2026-04-03"),
+        ("next_business_day", {"start": "2026-04-04"}, "2026-04-06"),
+        ("next_business_day", {"start": "2026-04-03", "holidays": ["2026-04-03", "2026-04-06"]}, "2026-04-07"),
+        ("previous_business_day", {"start": "2026-04-05"}, "2026-04-03"),
+        ("modified_following", {"start": "2026-05-30"}, "2026-05-29"),
+        ("modified_following", {"start": "2026-05-09"}, "2026-05-11"),
+        ("add_business_days", {"start": "2026-04-02", "amount": 1, "weekend": ["friday", "saturday"]}, "2026-04-05"),
+        ("add_business_days", {"start": "2026-04-03", "amount": 1, "weekend": []}, "2026-04-04"),
+    ],
+)
+def test_business_days_are_found_as_contracts_name_them(operation: str, arguments: dict[str, Any], expected: str):
+    found = answer(operation, **arguments)
+    assert found["date"] == expected
+    assert found["weekday"] == f"{date.fromisoformat(expected):%A}"
+
+
+def test_other_weekends_agree_with_counting_one_by_one():
+    for start, end, holidays in random_dates(200):
+        found = answer(
+            "business_days_between",
+            start,
+            end=end,
+            holidays=sorted(holidays),
+            weekend=["friday", "saturday", "saturday"],
+        )
+        step = 1 if end >= start else -1
+        days = [start + timedelta(days=step * n) for n in range(1, abs((end - start).days) + 1)]
+        assert found["days"] == step * sum(day.weekday() not in (4, 5) and day not in holidays for day in days)
+
+
+@pytest.mark.parametrize("amount", [0, 22, -22, 40_000])
+def test_a_business_day_that_the_month_has_not_is_told_with_how_many_it_has(amount: int):
+    told = refusal(operation="nth_business_day_of_month", start="2026-05-01", amount=amount)
+    assert told.startswith("May 2026 has 21 business days;")
+
+
+def test_a_week_of_weekends_is_refused():
+    every_day = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+    told = refusal(operation="next_business_day", start="2026-05-01", weekend=every_day)
+    assert told.startswith("Arguments refused: weekend: ")
+
+
+@pytest.mark.parametrize(
+    ("operation", "start"), [("next_business_day", "9999-12-31"), ("previous_business_day", "0001-01-01")]
+)
+def test_no_business_day_lies_beyond_the_calendar(operation: str, start: str):
+    assert "years 1 to 9999" in refusal(operation=operation, start=start, holidays=[start])
+
+
+def test_the_first_months_of_the_calendar_are_rolled_within_it():
+    assert answer("modified_following", "9999-12-31", weekend=[])["date"] == "9999-12-31"
+    assert answer("month_end", "9999-12-01")["date"] == "9999-12-31"

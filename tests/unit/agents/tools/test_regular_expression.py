@@ -162,7 +162,7 @@ def test_a_pattern_cannot_call_itself(pattern: str):
         ({"pattern": "a" * 1001, "text": "a"}, "pattern"),
         ({"pattern": "a", "text": "a" * 100_001}, "text"),
         ({"pattern": "a"}, "text"),
-        ({"pattern": "a", "text": "\ud800"}, "text"),
+        ({"pattern": "a", "text": "\ud800"}, "arguments"),
         ({"pattern": "a", "text": "a", "dotall": True}, "dotall"),
     ],
     ids=lambda value: str(value)[:20],

@@ -3,7 +3,16 @@ import { delay, http, HttpResponse } from 'msw';
 import { describe, expect, it } from 'vitest';
 
 import { agentInfo } from '@/testing/definitions';
-import { catalogueHandlers, execution, executionHandlers, FakeIdentity, problem } from '@/testing/platform';
+import {
+  BUDGET,
+  catalogueHandlers,
+  type Execution,
+  execution,
+  executionHandlers,
+  FakeIdentity,
+  problem,
+  type Received,
+} from '@/testing/platform';
 import { expectAccessible, renderAppSignedIn } from '@/testing/render-app';
 import { server } from '@/testing/server';
 
@@ -14,8 +23,13 @@ const EXECUTE = '*/api/v1/agents/:group/:name/execute';
 function open(agent = MATCHER, catalogue = [MATCHER, TRIAGER]) {
   const identity = new FakeIdentity();
   const received: unknown[] = [];
-  server.use(...catalogueHandlers(identity, catalogue), ...executionHandlers(identity, catalogue, received));
-  return { received, identity, ...renderAppSignedIn(`/agents/${agent.id}`, identity) };
+  const records: Execution[] = [];
+  const requests: Received[] = [];
+  server.use(
+    ...catalogueHandlers(identity, catalogue),
+    ...executionHandlers(identity, catalogue, received, records, requests),
+  );
+  return { received, records, requests, identity, ...renderAppSignedIn(`/agents/${agent.id}`, identity) };
 }
 
 const run = () => screen.findByRole('button', { name: 'Run' });
@@ -186,6 +200,34 @@ describe('trying an agent', () => {
     expect(await run()).toBeEnabled();
   });
 
+  it('sends each run under a key of its own, and an unheard one under the same key again', async () => {
+    const { requests, user } = open();
+    await user.click(await run());
+    await screen.findByText('Pay part');
+    await user.click(await run());
+    await waitFor(() => expect(requests).toHaveLength(2));
+    await screen.findByText('Pay part');
+    expect(requests[0]?.key).toMatch(/^[0-9a-f-]{36}$/);
+    expect(requests[1]?.key).not.toBe(requests[0]?.key);
+
+    const lost: (string | null)[] = [];
+    server.use(
+      http.post(
+        EXECUTE,
+        ({ request }) => {
+          lost.push(request.headers.get('idempotency-key'));
+          return Response.error();
+        },
+        { once: true },
+      ),
+    );
+    await user.click(await run());
+    expect(await screen.findByRole('link', { name: 'Look under Executions' })).toBeVisible();
+    await user.click(screen.getByRole('button', { name: 'Try again' }));
+    expect(await screen.findByText('Pay part')).toBeVisible();
+    expect(requests[2]?.key).toBe(lost[0]);
+  });
+
   it('explains why there is no answer, and leads to the record of the attempt', async () => {
     const { user } = open();
     server.use(
@@ -220,5 +262,159 @@ describe('trying an agent', () => {
 
     await user.click(output().getByRole('button', { name: 'Copy the output as JSON' }));
     expect(JSON.parse(await navigator.clipboard.readText())).toEqual(MATCHER.example.output);
+  });
+});
+
+describe('a run in the background', () => {
+  it('leads to its record, which shows it waiting, running and answered without a reload', async () => {
+    const { records, router, user } = open();
+    await user.click(await screen.findByRole('button', { name: 'Run in background' }));
+
+    expect(await screen.findByRole('timer', { name: /^Queued for \d+ seconds$/ })).toBeVisible();
+    expect(router.state.location.pathname).toBe(`/executions/${records[0]?.id ?? ''}`);
+    expect(screen.getByText('Queued')).toBeVisible();
+    expect(screen.getByText('You may leave this page', { exact: false })).toBeVisible();
+    await expectAccessible();
+
+    records[0] = { ...(records[0] as Execution), status: 'running' };
+    expect(await screen.findByRole('timer', { name: /^Running for \d+ seconds$/ })).toBeVisible();
+
+    records[0] = execution(MATCHER, { id: records[0].id });
+    expect(await output().findByText('Pay part')).toBeVisible();
+    expect(output().getByText('$0.0117')).toBeVisible();
+    expect(screen.queryByRole('timer')).not.toBeInTheDocument();
+    expect(screen.queryByRole('button', { name: 'Cancel the run' })).not.toBeInTheDocument();
+  });
+
+  it('can be cancelled while it is not over', async () => {
+    const { user } = open();
+    await user.click(await screen.findByRole('button', { name: 'Run in background' }));
+    await user.click(await screen.findByRole('button', { name: 'Cancel the run' }));
+
+    expect(await screen.findByRole('alert')).toHaveTextContent('It was ended before it had an answer.');
+    expect(screen.getAllByText('Cancelled')[0]).toBeVisible();
+    expect(screen.queryByRole('timer')).not.toBeInTheDocument();
+  });
+
+  it('that ended just before it was to be cancelled shows its answer', async () => {
+    const { records, user } = open();
+    await user.click(await screen.findByRole('button', { name: 'Run in background' }));
+    const cancel = await screen.findByRole('button', { name: 'Cancel the run' });
+    records[0] = execution(MATCHER, { id: records[0]?.id ?? '' });
+    await user.click(cancel);
+    expect(await output().findByText('Pay part')).toBeVisible();
+  });
+
+  it('that is not accepted says why on the page of the agent', async () => {
+    const { user } = open();
+    server.use(http.post(EXECUTE, () => problem(503, 'storage_unavailable', 'A table does not answer.')));
+    await user.click(await screen.findByRole('button', { name: 'Run in background' }));
+    expect(await screen.findByRole('alert')).toHaveTextContent('A table does not answer.');
+  });
+});
+
+describe('a refusal', () => {
+  const refuse = (status: number, code: string, detail: string, headers: Record<string, string> = {}) =>
+    server.use(
+      http.post(EXECUTE, () => {
+        const answer = problem(status, code, detail);
+        for (const [name, value] of Object.entries(headers)) answer.headers.set(name, value);
+        return answer;
+      }),
+    );
+
+  it('for too many runs counts down until the next one can be started', async () => {
+    const { received, user } = open();
+    const button = await run();
+    refuse(429, 'rate_limited', 'At most 2 runs a minute.', { 'retry-after': '2' });
+    await user.click(button);
+
+    expect(await screen.findByText('Too many runs in a short time')).toBeVisible();
+    expect(screen.getByRole('alert')).toHaveTextContent('At most 2 runs a minute.');
+    expect(screen.getByRole('button', { name: /^Try again in \d s$/ })).toBeDisabled();
+
+    server.use(...executionHandlers(new FakeIdentity(), []));
+    const again = await screen.findByRole('button', { name: 'Try again' });
+    expect(again).toBeEnabled();
+    refuse(503, 'model_circuit_open', 'The model is suspended for 30 s.', { 'retry-after': '30' });
+    await user.click(again);
+    expect(await screen.findByRole('alert')).toHaveTextContent('Nothing was sent and nothing was spent.');
+    expect(screen.getByRole('button', { name: 'Try again in 30 s' })).toBeDisabled();
+    expect(received).toEqual([]);
+  });
+
+  it('for want of money shows the budget', async () => {
+    const { user } = open();
+    const button = await run();
+    refuse(402, 'budget_exceeded', 'Of $50.00 a month, $0.01 is left.');
+    await user.click(button);
+
+    expect(await screen.findByRole('alert')).toHaveTextContent('The budget is used up');
+    const budget = within(await screen.findByRole('region', { name: 'Budget' }));
+    expect(await budget.findByText('$12.40', { exact: false })).toHaveTextContent('$12.40 of $50.00');
+    expect(screen.queryByRole('button', { name: /^Try again/ })).not.toBeInTheDocument();
+  });
+
+  it('by a rule of the agent shows the rule, and leads to the record', async () => {
+    const { user } = open();
+    const button = await run();
+    server.use(
+      http.post(EXECUTE, () =>
+        problem(422, 'declined_by_rule', 'No legal advice on a named person.', { execution_id: 'e-2' }),
+      ),
+    );
+    await user.click(button);
+
+    expect(await screen.findByRole('alert')).toHaveTextContent('The agent declines this');
+    expect(screen.getByRole('alert')).toHaveTextContent('No legal advice on a named person.');
+    expect(screen.getByRole('link', { name: 'Open record' })).toHaveAttribute('href', '/executions/e-2');
+    await expectAccessible();
+  });
+});
+
+describe('an agent with colleagues', () => {
+  const MEMBERS = [TRIAGER.id, 'finance-accounting/still-to-come'];
+
+  it('shows its team with the way it works and a link to each member in the catalogue', async () => {
+    const lead = { ...MATCHER, team: { mode: 'debate' as const, members: MEMBERS, rounds: 3 } };
+    open(lead, [lead, TRIAGER]);
+
+    expect(await screen.findByText(/answer again, 3 rounds in all/)).toBeVisible();
+    expect(screen.getByRole('img', { name: 'A debate team of 2 agents and this one' })).toBeVisible();
+    expect(await screen.findByRole('link', { name: TRIAGER.name })).toHaveAttribute('href', `/agents/${TRIAGER.id}`);
+    expect(screen.getByText('Still to come')).toBeVisible();
+    await expectAccessible();
+  });
+
+  it('names whom it may ask', async () => {
+    const asker = { ...MATCHER, consults: [TRIAGER.id] };
+    open(asker, [asker, TRIAGER]);
+    expect(await screen.findByRole('heading', { name: 'May ask' })).toBeVisible();
+    expect(await screen.findByRole('link', { name: TRIAGER.name })).toBeVisible();
+  });
+});
+
+describe('the budget', () => {
+  it('stands in the header of every page as a meter that opens on the figures', async () => {
+    const { user } = open();
+    await user.click(await screen.findByRole('button', { name: 'Budget: $12.40 of $50.00 spent' }));
+    expect(await screen.findByText('Budget for March 2026')).toBeVisible();
+    expect(screen.getByText('$37.00 left, $0.60 held for runs under way')).toBeVisible();
+    expect(screen.getByText('Renewed on 1 Apr 2026')).toBeVisible();
+  });
+
+  it('is asked for anew after a run', async () => {
+    const { user } = open();
+    await screen.findByRole('button', { name: 'Budget: $12.40 of $50.00 spent' });
+    server.use(http.get('*/api/v1/me/budget', () => HttpResponse.json({ ...BUDGET, spent_usd: 12.41 })));
+    await user.click(await run());
+    expect(await screen.findByRole('button', { name: 'Budget: $12.41 of $50.00 spent' })).toBeVisible();
+  });
+
+  it('is left out where nobody knows it', async () => {
+    open();
+    server.use(http.get('*/api/v1/me/budget', () => problem(404, 'route_not_found', 'No such route.')));
+    await run();
+    expect(screen.queryByRole('button', { name: /^Budget/ })).not.toBeInTheDocument();
   });
 });

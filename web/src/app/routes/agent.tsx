@@ -8,6 +8,8 @@ import { NotFound } from '@/components/not-found';
 import { ProblemAlert } from '@/components/problem-alert';
 import { getAgentOptions } from '@/features/agents/api/get-agent';
 import { AgentHeader } from '@/features/agents/components/agent-header';
+import { BudgetCard } from '@/features/budget/components/budget-card';
+import { ConversationsPanel } from '@/features/conversations/components/conversations-panel';
 import { RunPanel } from '@/features/executions/components/run-panel';
 import { ApiProblem } from '@/lib/api/problem';
 
@@ -34,7 +36,8 @@ function AgentPage() {
   return (
     <>
       <AgentHeader agent={agent} />
-      <RunPanel key={agent.id} agent={agent} />
+      {agent.memory !== 'none' && <ConversationsPanel agentId={agent.id} />}
+      <RunPanel key={agent.id} agent={agent} budget={<BudgetCard />} />
     </>
   );
 }

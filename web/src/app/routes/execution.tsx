@@ -28,7 +28,7 @@ function ExecutionPage() {
   if (error instanceof ApiProblem && error.status === 404) {
     return <NotFound title="There is no such execution">You have no run with the id {id}.</NotFound>;
   }
-  if (error) return <ProblemAlert error={error} onRetry={() => void refetch()} />;
+  if (error && !execution) return <ProblemAlert error={error} onRetry={() => void refetch()} />;
   if (!execution || agent.isPending)
     return <Skeleton height={480} radius="lg" aria-busy="true" aria-label="Loading the execution" />;
   return (

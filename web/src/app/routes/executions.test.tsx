@@ -1,17 +1,24 @@
-import { screen, within } from '@testing-library/react';
+import { screen, waitFor, within } from '@testing-library/react';
 import { http, HttpResponse } from 'msw';
 import { describe, expect, it } from 'vitest';
 
 import { agentInfo } from '@/testing/definitions';
-import { catalogueHandlers, execution, executionHandlers, FakeIdentity } from '@/testing/platform';
+import {
+  catalogueHandlers,
+  type Execution,
+  execution,
+  executionHandlers,
+  FakeIdentity,
+  NOT_OVER,
+} from '@/testing/platform';
 import { expectAccessible, renderAppSignedIn } from '@/testing/render-app';
 import { server } from '@/testing/server';
 
 const MATCHER = agentInfo('finance-accounting/three-way-match-checker');
 
-function platform() {
+function platform(records: Execution[] = []) {
   const identity = new FakeIdentity();
-  server.use(...catalogueHandlers(identity, [MATCHER]), ...executionHandlers(identity, [MATCHER]));
+  server.use(...catalogueHandlers(identity, [MATCHER]), ...executionHandlers(identity, [MATCHER], [], records));
   return identity;
 }
 
@@ -35,7 +42,7 @@ describe('the executions', () => {
     expect(screen.getByRole('main')).toHaveFocus();
     await expectAccessible();
 
-    await user.click(row.getByRole('link', { name: 'Three way match checker' }));
+    await user.click(row.getByRole('link', { name: MATCHER.name }));
     expect(await screen.findByRole('heading', { level: 1, name: MATCHER.name })).toBeVisible();
     expect(within(screen.getByRole('region', { name: 'Output' })).getByText('Pay part')).toBeVisible();
     const input = within(screen.getByRole('region', { name: 'Input' }));
@@ -67,6 +74,72 @@ describe('the executions', () => {
     expect(await screen.findByRole('heading', { level: 1, name: 'Long gone' })).toBeVisible();
     expect(screen.getByText('pay_part')).toBeVisible();
     expect(screen.queryByRole('link', { name: 'Open the agent' })).not.toBeInTheDocument();
+  });
+
+  it('are narrowed by status, kept in the address, and running ones are looked at again', async () => {
+    const records = [
+      execution(MATCHER, { id: 'r-1', ...NOT_OVER, status: 'running' }),
+      execution(MATCHER, { id: 'r-2', cached: true }),
+      execution(MATCHER, { id: 'r-3', escalation: { rule: 'Amounts above 10,000', reason: 'It is 12,480.' } }),
+    ];
+    const { router, user } = renderAppSignedIn('/executions', platform(records));
+    const rows = async () => (await screen.findAllByRole('row')).slice(1).map((row) => within(row));
+
+    const [running, cached, escalated] = await rows();
+    expect(running?.getByText('Running')).toBeVisible();
+    expect(cached?.getByText('Cached answer')).toBeVisible();
+    expect(escalated?.getByText('For a person')).toBeVisible();
+    expect(screen.getByRole('region', { name: 'Budget' })).toHaveTextContent('$12.40 of $50.00');
+    await expectAccessible();
+
+    records[0] = execution(MATCHER, { id: 'r-1' });
+    await waitFor(() => expect(screen.queryByText('Running')).not.toBeInTheDocument());
+
+    await user.click(screen.getByRole('combobox', { name: 'Status' }));
+    await user.click(await screen.findByRole('option', { name: 'Failed', hidden: true }));
+    expect(await screen.findByText('No run is failed')).toBeVisible();
+    expect(router.state.location.search).toMatchObject({ status: 'failed' });
+  });
+
+  it('say that a person must decide, what was taken out, and what other agents cost', async () => {
+    const record = execution(MATCHER, {
+      escalation: { rule: 'Amounts above 10,000', reason: 'The invoice is about 12,480.' },
+      redactions: { email: 2, iban: 1 },
+      delegated_cost_usd: 0.0883,
+      parent_id: 'e-parent',
+    });
+    const identity = platform([record]);
+    renderAppSignedIn(`/executions/${record.id}`, identity);
+
+    const banner = await screen.findByRole('note', { name: 'A person must decide' });
+    expect(banner).toHaveTextContent('Amounts above 10,000');
+    expect(banner).toHaveTextContent('The invoice is about 12,480.');
+    expect(
+      screen.getByText('2 e-mail addresses and 1 bank account were taken out before this was stored.'),
+    ).toBeVisible();
+    expect(screen.getByText('$0.10')).toHaveTextContent('$0.10 of which $0.0883 by other agents');
+    expect(screen.getByRole('link', { name: 'Put to work by another agent' })).toHaveAttribute(
+      'href',
+      '/executions/e-parent',
+    );
+    await expectAccessible();
+  });
+
+  it('say when an answer is an earlier one', async () => {
+    const record = execution(MATCHER, { cached: true, cost_usd: 0 });
+    renderAppSignedIn(`/executions/${record.id}`, platform([record]));
+    expect(await screen.findByText(/^Cached: the answer to an earlier, equal input/)).toBeVisible();
+  });
+
+  it('show a rule that declined the task as what it is', async () => {
+    const declined = { status: 'failed' as const, output: null };
+    const record = execution(MATCHER, {
+      ...declined,
+      error: { code: 'declined_by_rule', message: 'No legal advice on a named person.' },
+    });
+    renderAppSignedIn(`/executions/${record.id}`, platform([record]));
+    expect(await screen.findByRole('alert')).toHaveTextContent('The agent declines this');
+    expect(screen.getByRole('alert')).toHaveTextContent('No legal advice on a named person.');
   });
 
   it('tell when there is none of that id', async () => {

@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { ColourSchemeToggle } from '@/app/shell/colour-scheme-toggle';
 import classes from '@/app/shell/app-shell.module.css';
 import { Logo } from '@/components/logo';
+import { BudgetMeter } from '@/features/budget/components/budget-meter';
 import { UserMenu } from '@/features/session/components/user-menu';
 
 export function AppHeader() {
@@ -20,8 +21,12 @@ export function AppHeader() {
           <Link to="/executions" className={classes.link}>
             Executions
           </Link>
+          <Link to="/batches" className={classes.link}>
+            Batches
+          </Link>
         </nav>
         <div className={classes.tools}>
+          <BudgetMeter />
           <ColourSchemeToggle />
           <UserMenu />
         </div>

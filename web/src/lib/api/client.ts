@@ -27,7 +27,7 @@ export async function answerOf<Data>(call: Promise<Outcome<Data>>): Promise<Data
     throw error instanceof Error && error.name === 'ApiProblem' ? error : unreachable(error);
   }
   if (!outcome.response.ok) {
-    throw problemFrom(outcome.response.status, outcome.error, outcome.response.headers.get('x-trace-id'));
+    throw problemFrom(outcome.response.status, outcome.error, outcome.response.headers);
   }
   return outcome.data as Data;
 }

@@ -15,6 +15,8 @@ export class ApiProblem extends Error {
   /** The recorded execution, where one was made. */
   readonly executionId: string | null;
   readonly fields: readonly FieldProblem[];
+  /** Seconds after which another try may succeed, where that is known. */
+  readonly retryAfter: number | null;
 
   constructor(problem: {
     status: number;
@@ -24,6 +26,7 @@ export class ApiProblem extends Error {
     traceId?: string | null;
     executionId?: string | null;
     fields?: readonly FieldProblem[];
+    retryAfter?: number | null;
   }) {
     super(problem.detail);
     this.status = problem.status;
@@ -32,6 +35,7 @@ export class ApiProblem extends Error {
     this.traceId = problem.traceId ?? null;
     this.executionId = problem.executionId ?? null;
     this.fields = problem.fields ?? [];
+    this.retryAfter = problem.retryAfter ?? null;
   }
 
   /** Whether asking again may help: nothing arrived, or the platform was busy or broken. */
@@ -41,7 +45,7 @@ export class ApiProblem extends Error {
 }
 
 /** Reads problem details; answers of a proxy or gateway, which have another shape, become a problem too. */
-export function problemFrom(status: number, body: unknown, traceId: string | null): ApiProblem {
+export function problemFrom(status: number, body: unknown, headers: Headers): ApiProblem {
   const fields = isRecord(body) ? body : {};
   const text = (name: string): string | null => (typeof fields[name] === 'string' ? fields[name] : null);
   return new ApiProblem({
@@ -50,10 +54,18 @@ export function problemFrom(status: number, body: unknown, traceId: string | nul
     title: text('title') ?? (status >= 500 ? 'The platform could not answer' : 'The request was refused'),
     // A proxy's own message says less than we can.
     detail: text('detail') ?? WITHOUT_DETAIL[status] ?? text('message') ?? `The answer was HTTP ${status}.`,
-    traceId: text('trace_id') ?? traceId,
+    traceId: text('trace_id') ?? headers.get('x-trace-id'),
     executionId: text('execution_id'),
     fields: Array.isArray(fields['errors']) ? (fields['errors'] as unknown[]).filter(isFieldProblem) : [],
+    retryAfter: secondsOf(headers.get('retry-after')),
   });
+}
+
+/** `Retry-After` (RFC 9110, section 10.2.3) is a number of seconds or a date. */
+function secondsOf(retryAfter: string | null): number | null {
+  if (retryAfter === null) return null;
+  const seconds = /^\d+$/.test(retryAfter) ? Number(retryAfter) : (Date.parse(retryAfter) - Date.now()) / 1000;
+  return Number.isNaN(seconds) ? null : Math.max(0, Math.ceil(seconds));
 }
 
 /** No answer: the network, a proxy or the browser stopped the request. */

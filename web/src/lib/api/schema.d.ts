@@ -184,6 +184,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/budgets/agents/{group}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Agent Budget
+         * @description What an agent may still spend this month, over all users; for administrators.
+         */
+        get: operations["get_agent_budget"];
+        /**
+         * Set Agent Budget
+         * @description Give an agent a ceiling over all users from now on, this month included; for administrators.
+         */
+        put: operations["set_agent_budget"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/budgets/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get User Budget
+         * @description What a user may still spend this month; for administrators.
+         */
+        get: operations["get_user_budget"];
+        /**
+         * Set User Budget
+         * @description Give a user a ceiling from now on, this month included; for administrators.
+         */
+        put: operations["set_user_budget"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/executions": {
         parameters: {
             query?: never;
@@ -284,6 +332,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/budget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get My Budget
+         * @description What I may still spend this month.
+         */
+        get: operations["get_my_budget"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -296,6 +364,74 @@ export interface paths {
          * @description Public; needs no token. Describes the routes of the control plane and of the agents.
          */
         get: operations["get_openapi"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Sessions
+         * @description My conversations, the newest first.
+         */
+        get: operations["list_sessions"];
+        put?: never;
+        /**
+         * Create Session
+         * @description Begin a conversation with an agent that remembers. Send its id as `session_id` when you execute the agent.
+         */
+        post: operations["create_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Session
+         * @description One conversation of mine, without its turns. Nobody else can read it, administrators included.
+         */
+        get: operations["get_session"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Session
+         * @description Delete a conversation with all its turns. The executions stay; a turn that is running is not added any more.
+         */
+        delete: operations["delete_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{session_id}/turns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Session Turns
+         * @description What was said, the newest turn first, so that the end of a conversation shows at once. A page may be shorter.
+         */
+        get: operations["list_session_turns"];
         put?: never;
         post?: never;
         delete?: never;
@@ -318,6 +454,269 @@ export interface paths {
         get: operations["list_tags"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/executions/{execution_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    execution_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description ok */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Execution"];
+                    };
+                };
+                /** @description problem */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: {
+                    limit?: number;
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description ok */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["BatchPage"];
+                    };
+                };
+                /** @description problem */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["CreateBatchRequest"];
+                };
+            };
+            responses: {
+                /** @description ok */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Batch"];
+                    };
+                };
+                /** @description problem */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/batches/{batch_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    batch_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description ok */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Batch"];
+                    };
+                };
+                /** @description problem */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/batches/{batch_id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    batch_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description ok */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Batch"];
+                    };
+                };
+                /** @description problem */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/batches/{batch_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    batch_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description ok */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Batch"];
+                    };
+                };
+                /** @description problem */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -367,6 +766,11 @@ export interface components {
          * @description An agent as its users see it.
          */
         AgentInfo: {
+            /**
+             * Consults
+             * @description Agents that this one may ask
+             */
+            consults: string[];
             /** Effort */
             effort: string | null;
             example: components["schemas"]["Example"];
@@ -407,6 +811,8 @@ export interface components {
             summary: string;
             /** Tags */
             tags: string[];
+            /** @description Agents that work under this one */
+            team: components["schemas"]["Team"] | null;
             /** Tools */
             tools: string[];
             /** Use When */
@@ -433,6 +839,107 @@ export interface components {
             total: number;
         };
         /**
+         * AgentSession
+         * @description A conversation with one agent.
+         */
+        AgentSession: {
+            /** Agent Id */
+            agent_id: string;
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description When it is deleted, unless another turn comes before
+             */
+            expires_at: string;
+            /**
+             * Id
+             * @example 019ab2c4-7d10-7c3e-9f52-6f1f0f3a9b11
+             */
+            id: string;
+            /**
+             * Title
+             * @description Given by its owner, or the gist of the first input; null before that
+             */
+            title: string | null;
+            /**
+             * Turns
+             * @description How many inputs were answered
+             */
+            turns: number;
+            /**
+             * Updated At
+             * Format: date-time
+             * @description When the last turn ended
+             */
+            updated_at: string;
+        };
+        /**
+         * AgentSessionPage
+         * @description One page of sessions, the newest first.
+         */
+        AgentSessionPage: {
+            /** Items */
+            items: components["schemas"]["AgentSession"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Budget
+         * @description One month of an account: what is available, reserved and spent makes the ceiling, unless that was lowered.
+         */
+        Budget: {
+            /**
+             * Available Usd
+             * @description US dollars at list price
+             */
+            available_usd: number;
+            /**
+             * Ceiling Usd
+             * @description US dollars at list price
+             */
+            ceiling_usd: number;
+            /**
+             * Ends At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            ends_at: string;
+            /**
+             * Period
+             * @description Calendar month, UTC
+             * @example 2026-11
+             */
+            period: string;
+            /**
+             * Reserved Usd
+             * @description What executions under way may still cost
+             */
+            reserved_usd: number;
+            /**
+             * Spent Usd
+             * @description US dollars at list price
+             */
+            spent_usd: number;
+        };
+        /**
+         * CeilingRequest
+         * @description A ceiling in USD a calendar month (UTC).
+         */
+        CeilingRequest: {
+            /**
+             * Ceiling Usd
+             * @description null gives back the default
+             * @example 250
+             */
+            ceiling_usd: number | null;
+        };
+        /**
          * ControlPlaneHealth
          * @description The function answers. What it depends on is not asked: a look at the database would wake it from its pause.
          */
@@ -443,6 +950,23 @@ export interface components {
              * @constant
              */
             status: "healthy";
+        };
+        /**
+         * CreateSessionRequest
+         * @description A new conversation.
+         */
+        CreateSessionRequest: {
+            /**
+             * Agent Id
+             * @description An agent whose `memory` is not `none`
+             * @example it-service-desk/slow-laptop-investigator
+             */
+            agent_id: string;
+            /**
+             * Title
+             * @description What to call it; by default, the first input's gist
+             */
+            title?: string | null;
         };
         /**
          * Diversion
@@ -456,6 +980,16 @@ export interface components {
              * @description The agent that does it: group/name
              */
             instead: string;
+        };
+        /**
+         * Escalation
+         * @description What the agent hands to a person: the rule of its guardrails that was met, and why.
+         */
+        Escalation: {
+            /** Reason */
+            reason: string;
+            /** Rule */
+            rule: string;
         };
         /**
          * Example
@@ -483,6 +1017,11 @@ export interface components {
             input: {
                 [key: string]: unknown;
             };
+            /**
+             * Session Id
+             * @description The conversation that this is the next turn of
+             */
+            session_id?: string | null;
         };
         /**
          * Execution
@@ -494,22 +1033,40 @@ export interface components {
             /** Agent Version */
             agent_version: string;
             /**
+             * Batch Id
+             * @description The batch that this is a line of
+             */
+            batch_id?: string | null;
+            /**
+             * Cached
+             * @description Answered with the output of an earlier, equal execution
+             * @default false
+             */
+            cached: boolean;
+            /**
              * Cost Usd
              * @description US dollars at list price
              */
             cost_usd: number;
+            /**
+             * Delegated Cost Usd
+             * @description What the agents cost that this one put to work; each has its own execution
+             * @default 0
+             */
+            delegated_cost_usd: number;
             /**
              * Duration Ms
              * @description Milliseconds from acceptance to the end of the run
              */
             duration_ms: number;
             error: components["schemas"]["Failure"] | null;
+            /** @description Set when a person must decide */
+            escalation?: components["schemas"]["Escalation"] | null;
             /**
              * Finished At
-             * Format: date-time
-             * @description RFC 3339, UTC
+             * @description None as long as it is queued or running
              */
-            finished_at: string;
+            finished_at: string | null;
             /** Id */
             id: string;
             /** Input */
@@ -531,11 +1088,29 @@ export interface components {
              */
             owner: string;
             /**
+             * Parent Id
+             * @description The execution whose agent put this one to work
+             */
+            parent_id?: string | null;
+            /**
              * Provider
              * @description Who answered; `offline` is no real model
              * @enum {string}
              */
             provider: "anthropic" | "bedrock" | "offline";
+            /**
+             * Redactions
+             * @description How many pieces of personal data were taken out of input and output, by kind
+             * @default {}
+             */
+            redactions: {
+                [key: string]: number;
+            };
+            /**
+             * Session Id
+             * @description The conversation that this is a turn of
+             */
+            session_id?: string | null;
             /**
              * Started At
              * Format: date-time
@@ -546,7 +1121,7 @@ export interface components {
              * Status
              * @enum {string}
              */
-            status: "succeeded" | "failed";
+            status: "queued" | "running" | "succeeded" | "failed" | "cancelled";
             /**
              * Tool Calls
              * @description How often the model called a tool
@@ -576,15 +1151,34 @@ export interface components {
             /** Agent Version */
             agent_version: string;
             /**
+             * Batch Id
+             * @description The batch that this is a line of
+             */
+            batch_id?: string | null;
+            /**
+             * Cached
+             * @description Answered with the output of an earlier, equal execution
+             * @default false
+             */
+            cached: boolean;
+            /**
              * Cost Usd
              * @description US dollars at list price
              */
             cost_usd: number;
             /**
+             * Delegated Cost Usd
+             * @description What the agents cost that this one put to work; each has its own execution
+             * @default 0
+             */
+            delegated_cost_usd: number;
+            /**
              * Duration Ms
              * @description Milliseconds from acceptance to the end of the run
              */
             duration_ms: number;
+            /** @description Set when a person must decide */
+            escalation?: components["schemas"]["Escalation"] | null;
             /** Id */
             id: string;
             /**
@@ -593,11 +1187,21 @@ export interface components {
              */
             model: string;
             /**
+             * Parent Id
+             * @description The execution whose agent put this one to work
+             */
+            parent_id?: string | null;
+            /**
              * Provider
              * @description Who answered; `offline` is no real model
              * @enum {string}
              */
             provider: "anthropic" | "bedrock" | "offline";
+            /**
+             * Session Id
+             * @description The conversation that this is a turn of
+             */
+            session_id?: string | null;
             /**
              * Started At
              * Format: date-time
@@ -608,7 +1212,7 @@ export interface components {
              * Status
              * @enum {string}
              */
-            status: "succeeded" | "failed";
+            status: "queued" | "running" | "succeeded" | "failed" | "cancelled";
         };
         /**
          * Failure
@@ -670,12 +1274,34 @@ export interface components {
          */
         Limits: {
             /**
+             * Cache Scope
+             * @description Who may get a cached answer: the same user only, or everybody
+             * @default user
+             * @enum {string}
+             */
+            cache_scope: "user" | "shared";
+            /**
              * Cache Ttl Seconds
+             * @description How long an equal input gets the same answer; 0 for never
              * @default 0
              */
             cache_ttl_seconds: number;
             /** Max Cost Usd */
             max_cost_usd?: number | null;
+            /**
+             * Max Tokens
+             * @description Tokens per execution, prompts and answers of all rounds
+             * @default 1000000
+             */
+            max_tokens: number;
+            /**
+             * Max Tool Rounds
+             * @description Answers of the model that may call tools
+             * @default 11
+             */
+            max_tool_rounds: number;
+            /** Monthly Cost Usd */
+            monthly_cost_usd?: number | null;
             /** Rate Per Minute */
             rate_per_minute?: number | null;
             /**
@@ -820,6 +1446,49 @@ export interface components {
             user: components["schemas"]["User"];
         };
         /**
+         * SessionTurn
+         * @description One input and its answer, as they were recorded.
+         */
+        SessionTurn: {
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /** Execution Id */
+            execution_id: string;
+            /** Input */
+            input: {
+                [key: string]: unknown;
+            };
+            /**
+             * Number
+             * @description 1 for the first
+             */
+            number: number;
+            /** Output */
+            output: {
+                [key: string]: unknown;
+            };
+            /**
+             * Shortened
+             * @description Input or output is too large for a conversation: of that, `excerpt` holds the beginning, and the execution the whole
+             * @default false
+             */
+            shortened: boolean;
+        };
+        /**
+         * SessionTurnPage
+         * @description One page of turns, the newest first: what a reader sees at the end of a conversation comes at once.
+         */
+        SessionTurnPage: {
+            /** Items */
+            items: components["schemas"]["SessionTurn"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
          * Tag
          * @description A tag and how many agents carry it.
          */
@@ -836,6 +1505,26 @@ export interface components {
         TagList: {
             /** Items */
             items: components["schemas"]["Tag"][];
+        };
+        /**
+         * Team
+         * @description Agents that work on the task under this one, which briefs them, reads their answers and gives the result.
+         */
+        Team: {
+            /** Members */
+            members: string[];
+            /**
+             * Mode
+             * @description sequential: one after another, each knows the answers before it; parallel: all at once; supervisor: whom and how often is decided on the way; debate: all answer, then see each other's answers and answer again, and this agent judges
+             * @enum {string}
+             */
+            mode: "sequential" | "parallel" | "supervisor" | "debate";
+            /**
+             * Rounds
+             * @description Rounds of a debate
+             * @default 2
+             */
+            rounds: number;
         };
         /**
          * TokenUsage
@@ -883,6 +1572,50 @@ export interface components {
              * @description What the account may do: admin, operator, author, user, viewer
              */
             roles: string[];
+        };
+        BatchCounts: {
+            total: number;
+            pending: number;
+            running: number;
+            succeeded: number;
+            failed: number;
+        };
+        BatchUpload: {
+            url: string;
+            method: string;
+            /** Format: date-time */
+            expires_at: string;
+        };
+        BatchResults: {
+            url: string;
+        };
+        Batch: {
+            id: string;
+            agent_id: string;
+            /** @enum {string} */
+            format: "jsonl" | "csv";
+            /** @enum {string} */
+            status: "waiting" | "ready" | "running" | "finished" | "failed" | "cancelled";
+            error: components["schemas"]["Failure"] | null;
+            counts: components["schemas"]["BatchCounts"];
+            cost_usd: number;
+            upload: components["schemas"]["BatchUpload"] | null;
+            results: components["schemas"]["BatchResults"] | null;
+            /** Format: date-time */
+            created_at: string;
+            finished_at: string | null;
+        };
+        BatchPage: {
+            items: components["schemas"]["Batch"][];
+            next_cursor: string | null;
+        };
+        CreateBatchRequest: {
+            agent_id: string;
+            /** @enum {string} */
+            format: "jsonl" | "csv";
+            inputs?: {
+                [key: string]: unknown;
+            }[] | null;
         };
     };
     responses: never;
@@ -1008,7 +1741,12 @@ export interface operations {
     execute_agent: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same key again within 24 hours gets the first answer; nothing is run twice */
+                "idempotency-key"?: string | null;
+                /** @description `respond-async`: accept now, run for as long as the agent may, and tell by `Location` */
+                prefer?: string | null;
+            };
             path: {
                 group: string;
                 name: string;
@@ -1023,6 +1761,15 @@ export interface operations {
         responses: {
             /** @description Successful Response */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description Accepted: `Location` tells when it is done */
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1048,8 +1795,35 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `agent_not_found` */
+            /** @description `budget_exceeded` */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `session_not_found` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_in_progress`, `session_busy` */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1075,7 +1849,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid_input`, `model_refused` */
+            /** @description `invalid_input`, `idempotency_key_reused`, `model_refused`, `cost_limit_reached`, `declined_by_rule` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1084,7 +1858,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `tool_loop_exceeded`, `model_error`, `model_output_invalid`, `model_rejected_request` */
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `model_error`, `model_output_invalid`, `model_rejected_request`, `tool_loop_exceeded` */
             502: {
                 headers: {
                     [name: string]: unknown;
@@ -1093,7 +1876,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `storage_unavailable`, `model_overloaded`, `model_unreachable` */
+            /** @description `model_circuit_open`, `model_overloaded`, `model_unreachable`, `storage_unavailable` */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1102,7 +1885,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `model_timed_out` */
+            /** @description `model_timed_out`, `deadline_exceeded` */
             504: {
                 headers: {
                     [name: string]: unknown;
@@ -1523,6 +2306,316 @@ export interface operations {
             };
         };
     };
+    get_agent_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`, `agent_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_agent_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CeilingRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+            /** @description `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`, `agent_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_user_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_user_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CeilingRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+            /** @description `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_executions: {
         parameters: {
             query?: {
@@ -1531,6 +2624,7 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before */
                 cursor?: string | null;
+                status?: "queued" | "running" | "succeeded" | "failed" | "cancelled";
             };
             header?: never;
             path?: never;
@@ -1758,6 +2852,51 @@ export interface operations {
             };
         };
     };
+    get_my_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_openapi: {
         parameters: {
             query?: never;
@@ -1782,6 +2921,352 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: {
+                /** @description Only those with this agent */
+                agent_id?: string | null;
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentSessionPage"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateSessionRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentSession"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentSession"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `session_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `session_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_session_turns: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionTurnPage"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `session_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };

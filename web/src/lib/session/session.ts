@@ -86,7 +86,7 @@ async function exchange(): Promise<boolean> {
     return true;
   }
   if (response.status >= 500 || response.status === 429) {
-    throw problemFrom(response.status, await response.json().catch(() => null), response.headers.get('x-trace-id'));
+    throw problemFrom(response.status, await response.json().catch(() => null), response.headers);
   }
   end();
   return false;

@@ -1,16 +1,17 @@
 """One agent at work: its definition, Claude, and the tools it may use."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from random import SystemRandom
 from time import monotonic, sleep
 from typing import Any
 
-from agent_platform.agents.consult import MAX_AT_ONCE, Consultation, consult_all, tool_name
+from agent_platform.agents.consult import MAX_AT_ONCE, Consultation, Delegate, consult_all, tool_name
 from agent_platform.agents.conversation import Conversation
 from agent_platform.agents.definition import AgentDefinition, JsonObject
+from agent_platform.agents.guardrails.rules import take_handover
 from agent_platform.agents.meter import PATIENT, Meter, Patience, Provider
 from agent_platform.agents.procedure import Procedure
 from agent_platform.agents.prompt import user_message
@@ -37,9 +38,6 @@ _RANDOM = SystemRandom()  # instances restored from one snapshot must not wait i
 PAUSE_SECONDS = 0.5
 """Before the first further try; doubled each time, and drawn at random between half and all of it."""
 
-Delegate = Callable[[str, JsonObject], JsonObject]
-"""Puts another agent to work, by its id, and returns its output; raises PlatformError. A full execution of its own."""
-
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -58,7 +56,7 @@ ALONE = Context()
 """One question without a past, and nobody else to ask."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made at every execution, and a frozen one takes three times as long
 class Work:
     """One execution under way: what its tools count on, what is around it, when it ends, and a team's procedure."""
 
@@ -83,6 +81,7 @@ class BaseAgent:
         self.model = model_of(definition.model)
         self._client = client
         self._request = fixed_request(definition, "bedrock" if provider == "bedrock" else "direct", colleagues)
+        self._answer_schema: JsonObject = self._request["output_config"]["format"]["schema"]
         self._fixed_tokens = most_tokens(self._request) + OVERHEAD_TOKENS
         self._colleagues = {tool_name(each.id): each.id for each in colleagues}
 
@@ -101,6 +100,7 @@ class BaseAgent:
             ModelError: the model did not answer, declined, or answered outside the output schema.
             ToolLoopExceeded: it kept calling tools, or used up its tokens.
             CostLimitReached: the next answer might cost more than is left.
+            DeclinedByRule: a rule of the definition's guardrails forbids the task.
         """
         limit = float(self.definition.limits.timeout_seconds)
         deadline = monotonic() + min(limit, patience.seconds or limit)
@@ -114,7 +114,7 @@ class BaseAgent:
                 break  # nobody would read what they are paid for
             reply = self._reply(message, work)
             if reply is None:
-                return self._output(message)
+                return self._output(message, meter)
             messages += [{"role": "assistant", "content": message.content}, {"role": "user", "content": reply}]
             used = message.usage
             read = used.input_tokens + (used.cache_read_input_tokens or 0) + (used.cache_creation_input_tokens or 0)
@@ -238,7 +238,8 @@ class BaseAgent:
     def _note(self, colleague: str, consultation: Consultation, work: Work) -> None:
         """Somebody has been put to work, and this came of it."""
 
-    def _output(self, message: Message) -> JsonObject:
+    def _output(self, message: Message, meter: Meter) -> JsonObject:
+        """The answer without the model's verdict on the rules, which goes to the meter if a person must decide."""
         if message.stop_reason == "refusal":
             raise ModelRefused("The model declined this input. Rephrase it, or choose an agent made for this task.")
         if message.stop_reason != "end_turn":
@@ -252,11 +253,12 @@ class BaseAgent:
         except (ValueError, RecursionError):
             raise ModelOutputInvalid("The model answered with text that is not JSON. Try again.") from None
         faults = json_faults(output, root="output", max_bytes=MAX_OUTPUT_BYTES) or instance_faults(
-            self.definition.output, output, root="output"
+            self._answer_schema, output, root="output"
         )
         if faults:
             raise ModelOutputInvalid(
                 "The model's answer does not match the agent's output schema. Try again.", errors=faults
             )
         checked: JsonObject = output
+        meter.handover = take_handover(self.definition, checked)
         return checked

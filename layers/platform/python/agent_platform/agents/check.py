@@ -8,7 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent_platform.agents.check_colleagues import Fault, colleague_faults
+from agent_platform.agents.consult import CONSULT_AGENT
 from agent_platform.agents.definition import AgentDefinition
+from agent_platform.agents.guardrails.rules import schema_faults
 from agent_platform.agents.loader import SUFFIXES, AgentLoader, Progress, read_document
 from agent_platform.agents.progress import progress_line
 from agent_platform.agents.tools import registry
@@ -49,15 +52,12 @@ def check_catalogue(root: Path, progress: Progress | None = None) -> CheckedCata
         *_permuted_names(definitions),
         *_same_inputs(definitions),
         *_shared_instructions(definitions),
+        *colleague_faults(definitions),
     ]
     found = [*_misplaced(root, loader), *(loader.fault(*fault) for fault in faults)]
     if found:
         raise DefinitionError(found)
     return CheckedCatalogue(definitions, groups)
-
-
-Fault = tuple[str, str, str]
-"""Agent id, field (dotted path), message."""
 
 
 def _misplaced(root: Path, loader: AgentLoader) -> Iterator[DefinitionFault]:
@@ -102,9 +102,12 @@ def _reference_faults(
                 f"tags.{index}",
                 f"`{tag}` is not in tags.yaml; choose one from there, or add it with its meaning",
             )
+    tools = {*registry, CONSULT_AGENT}
     for tool in definition.tools:
-        if tool not in registry:
-            yield (definition.id, "tools", f"there is no tool `{tool}`; there are {', '.join(sorted(registry))}")
+        if tool not in tools:
+            yield (definition.id, "tools", f"there is no tool `{tool}`; there are {', '.join(sorted(tools))}")
+    for field, message in schema_faults(definition):
+        yield (definition.id, field, message)
     for connector in definition.connectors:
         yield (definition.id, "connectors", f"there is no connector `{connector}`; none is registered yet")
     targets = [(f"not_when.{index}.instead", each.instead) for index, each in enumerate(definition.not_when)]

@@ -1,11 +1,11 @@
 """How an agent puts another one to work: each colleague is a tool with that agent's own input schema."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic_core import to_json
 
@@ -13,14 +13,14 @@ from agent_platform.agents.definition import AgentDefinition, JsonObject
 from agent_platform.errors import PlatformError
 from agent_platform.observability import get_logger
 
-if TYPE_CHECKING:
-    from agent_platform.agents.base import Delegate
-
 CONSULT_AGENT = "consult_agent"
 """What a definition lists under `tools`; `consults` says whom. The model is offered one tool for each."""
 
 ANSWER_CHARACTERS = 20_000
 """A longer answer is cut: it would crowd out the task in the asker's context."""
+
+MAX_DEPTH = 4
+"""Agents from the one that was asked down to the last one put to work: a team of teams that consult a specialist."""
 
 MAX_AT_ONCE = 8
 """Colleagues that one answer of the model may put to work: no definition names more."""
@@ -70,6 +70,18 @@ def _properties(schema: Any) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Delegated:
+    """What a colleague answered; and, where it hands its answer to a person, why."""
+
+    output: JsonObject
+    handed_over: str | None = None
+
+
+Delegate = Callable[[str, JsonObject], Delegated]
+"""Puts another agent to work, by its id, in a full execution of its own; raises PlatformError."""
+
+
+@dataclass(frozen=True, slots=True)
 class Consultation:
     """What came of asking a colleague: the text for the model, and what it failed with."""
 
@@ -77,23 +89,29 @@ class Consultation:
     error: PlatformError | None = None
 
 
-def consult(delegate: "Delegate | None", colleague: str, value: Any) -> Consultation:
+def consult(delegate: Delegate | None, colleague: str, value: Any) -> Consultation:
     """Put a colleague to work. Whatever it fails with is told, never raised: the asker may mend its call or go on."""
     if delegate is None:
         return failed(PlatformError("Nobody can be put to work here."), f"`{colleague}` cannot be reached from here.")
     try:
-        output = delegate(colleague, value)
+        done = delegate(colleague, value)
     except PlatformError as error:
         return failed(error)
-    except Exception:
-        # A defect of ours in the colleague's run, recorded there as its failure.
+    except Exception:  # noqa: BLE001 - a defect of ours in the colleague's run, recorded there as its failure
         get_logger().exception("colleague_failed", extra={"agent_id": colleague})
         return failed(PlatformError("A defect of the platform."))
+    answer = f'<answer agent="{colleague}">\n{_data(done.output)}\n</answer>'
+    if done.handed_over:
+        answer += f"\n<for_a_person>\n{_data(done.handed_over)}\n</for_a_person>"
+    return Consultation(answer)
+
+
+def _data(value: Any) -> str:
     # JSON may escape a slash: so no text of the answer can close the mark that tells data from instructions.
-    text = to_json(output).decode().replace("</", "<\\/")
+    text = to_json(value).decode().replace("</", "<\\/")
     if len(text) > ANSWER_CHARACTERS:
-        text = f"{text[:ANSWER_CHARACTERS]} … (cut after {ANSWER_CHARACTERS} characters)"
-    return Consultation(f'<answer agent="{colleague}">\n{text}\n</answer>')
+        return f"{text[:ANSWER_CHARACTERS]} … (cut after {ANSWER_CHARACTERS} characters)"
+    return text
 
 
 def failed(error: PlatformError, message: str = "") -> Consultation:
@@ -104,7 +122,7 @@ def failed(error: PlatformError, message: str = "") -> Consultation:
     return Consultation(to_json({"error": told}).decode(), error)
 
 
-def consult_all(delegate: "Delegate | None", asked: Sequence[tuple[str, Any]]) -> list[Consultation]:
+def consult_all(delegate: Delegate | None, asked: Sequence[tuple[str, Any]]) -> list[Consultation]:
     """Put several colleagues to work at the same time; what came of each, in their order.
 
     Each works in a thread of its own with the asker's context variables, so that log lines and traces stay together.
@@ -113,6 +131,4 @@ def consult_all(delegate: "Delegate | None", asked: Sequence[tuple[str, Any]]) -
     if len(asked) < 2:
         return [consult(delegate, *each) for each in asked]
     with ThreadPoolExecutor(len(asked), thread_name_prefix=CONSULT_AGENT) as pool:
-        return [
-            each.result() for each in [pool.submit(copy_context().run, consult, delegate, *each) for each in asked]
-        ]
+        return [each.result() for each in [pool.submit(copy_context().run, consult, delegate, *each) for each in asked]]

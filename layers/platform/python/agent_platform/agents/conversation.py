@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
-from agent_platform.agents.definition import AgentDefinition
+from pydantic_core import to_json
+
+from agent_platform.agents.definition import AgentDefinition, JsonObject
+from agent_platform.agents.prompt import user_message
 from agent_platform.agents.request import most_tokens, most_usd
 from agent_platform.llm.models import MILLION, model_of
 
@@ -40,6 +43,11 @@ class Turn:
 
     asked: str
     answered: str
+
+    @classmethod
+    def of(cls, value: JsonObject, output: JsonObject) -> "Turn":
+        """The exchange of an input and its output, the same bytes each time."""
+        return cls(user_message(value), to_json(output).decode())
 
     @property
     def most_tokens(self) -> int:
@@ -80,30 +88,38 @@ class Conversation:
         del self.turns[:turns]
 
 
-def shortened(text: str, most_bytes: int) -> str:
+def shortened(text: str, most_bytes: int, mark: str = " … (shortened)") -> str:
     """The beginning of `text`, marked as such, in at most so many bytes of UTF-8; the text itself where it fits."""
     encoded = text.encode()
     if len(encoded) <= most_bytes:
         return text
-    mark = " … (shortened)"
     return encoded[: max(0, most_bytes - len(mark.encode()))].decode(errors="ignore") + mark
 
 
 def marked(name: str, text: str) -> str:
     """`text` between marks that it cannot close, as in `user_message`."""
-    return f"<{name}>\n{text.replace('</', '<\\/')}\n</{name}>"
+    return f"<{name}>\n{_inert(text)}\n</{name}>"
 
 
 def material(turns: Sequence[Turn]) -> str:
     """The turns as text to summarise, in at most MATERIAL_BYTES."""
+    texts = [(_inert(turn.asked), _inert(turn.answered)) for turn in turns]
     share = MATERIAL_BYTES
-    if sum(len(turn.asked.encode()) + len(turn.answered.encode()) for turn in turns) > MATERIAL_BYTES:
-        share = MATERIAL_BYTES // (2 * len(turns))
+    if sum(len(text.encode()) for pair in texts for text in pair) + _MARKS_BYTES * len(texts) > MATERIAL_BYTES:
+        share = max(0, MATERIAL_BYTES // len(texts) - _MARKS_BYTES) // 2
     parts = [
-        f"{marked('asked', shortened(turn.asked, share))}\n{marked('answered', shortened(turn.answered, share))}"
-        for turn in turns
+        f"{marked('asked', shortened(asked, share))}\n{marked('answered', shortened(answered, share))}"
+        for asked, answered in texts
     ]
     return shortened("\n".join(parts), MATERIAL_BYTES)
+
+
+_MARKS_BYTES = 50
+"""Around one turn in `material`."""
+
+
+def _inert(text: str) -> str:
+    return text.replace("</", "<\\/")
 
 
 def reserved_tokens(definition: AgentDefinition) -> int:

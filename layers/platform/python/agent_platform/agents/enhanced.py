@@ -1,11 +1,10 @@
 """An agent with memory: it knows the turns before, and folds the older ones into a summary when they grow too long."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from time import monotonic
 from typing import Any
-
-from pydantic_core import to_json
 
 from agent_platform.agents.base import ALONE, BaseAgent, Context
 from agent_platform.agents.conversation import (
@@ -19,7 +18,6 @@ from agent_platform.agents.conversation import (
 )
 from agent_platform.agents.definition import AgentDefinition, JsonObject
 from agent_platform.agents.meter import PATIENT, Meter, Patience, Provider
-from agent_platform.agents.prompt import user_message
 from agent_platform.agents.request import OVERHEAD_TOKENS, most_tokens, most_usd
 from agent_platform.errors import CostLimitReached, ModelError, ModelOutputInvalid
 from agent_platform.llm.client import translated_errors
@@ -49,9 +47,15 @@ class EnhancedAgent(BaseAgent):
     >>> agent.reply({"question": "And how do I get rid of it?"}, conversation)
     """
 
-    def __init__(self, definition: AgentDefinition, client: ClaudeClient, provider: Provider, *more: Any) -> None:
-        super().__init__(definition, client, provider, *more)
-        self._provider = provider
+    def __init__(
+        self,
+        definition: AgentDefinition,
+        client: ClaudeClient,
+        provider: Provider,
+        colleagues: Sequence[AgentDefinition] = (),
+    ) -> None:
+        super().__init__(definition, client, provider, colleagues)
+        self._provider: Provider = provider
 
     def reply(
         self, value: JsonObject, conversation: Conversation, meter: Meter | None = None, patience: Patience = PATIENT
@@ -62,7 +66,7 @@ class EnhancedAgent(BaseAgent):
             PlatformError: as `execute`.
         """
         output = self.execute(value, meter or Meter(self._provider), patience, Context(conversation=conversation))
-        conversation.turns.append(as_turn(value, output))
+        conversation.turns.append(Turn.of(value, output))
         return output
 
     def execute(
@@ -152,11 +156,6 @@ class EnhancedAgent(BaseAgent):
         answer = most_usd(self.model, prompt, self.definition.max_output_tokens)
         if meter.cost_usd + meter.uncertain_usd + most + answer > meter.allowance_usd:
             raise CostLimitReached("What is reserved for this turn does not reach for a summary of those before it.")
-
-
-def as_turn(value: JsonObject, output: JsonObject) -> Turn:
-    """One exchange as a later prompt has it."""
-    return Turn(user_message(value), to_json(output).decode())
 
 
 def _text(text: str) -> dict[str, Any]:

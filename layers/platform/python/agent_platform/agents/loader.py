@@ -80,6 +80,21 @@ class AgentLoader:
                 return self.load(path)
         raise AgentNotFound(f"There is no file {agent_id}.yaml below {self.root}. `ls {self.root}` lists the groups.")
 
+    def load_with_colleagues(self, agent_id: str) -> list[AgentDefinition]:
+        """Load the agent with this id, and after it all that it, and those in turn, may put to work.
+
+        Raises:
+            AgentNotFound: one of them has no file.
+            DefinitionError: a file is faulty.
+        """
+        loaded: dict[str, AgentDefinition] = {}
+        waiting = [agent_id]
+        while waiting:
+            if (each := waiting.pop(0)) not in loaded:
+                loaded[each] = self.load_id(each)
+                waiting += loaded[each].colleagues
+        return list(loaded.values())
+
     def load_all(self, progress: Progress | None = None) -> list[AgentDefinition]:
         """Load every file, telling `progress(done, total)` after each.
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from threading import Lock
 from typing import Literal
 
+from agent_platform.agents.guardrails.rules import Handover
 from agent_platform.llm.models import ClaudeModel, cost_usd
 from agent_platform.llm.sdk import Message
 from agent_platform.llm.usage import Usage
@@ -42,6 +43,7 @@ class Meter:
         uncertain_usd: the most that calls without an answer may have cost: a try that timed out may be billed.
         delegated_usd: what agents cost that this one put to work; each has a record and a budget of its own.
         allowance_usd: what has been reserved for this execution; None where nobody keeps a budget.
+        handover: the rule by which the answer goes to a person, if the model met one.
     """
 
     provider: Provider
@@ -51,6 +53,7 @@ class Meter:
     uncertain_usd: Decimal = Decimal(0)
     delegated_usd: Decimal = Decimal(0)
     allowance_usd: Decimal | None = None
+    handover: Handover | None = None
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def add(self, model: ClaudeModel, message: Message) -> None:

@@ -19,9 +19,9 @@ _ORDERS = {
     "field for it.",
     "parallel": f"Put all members to work at once, in this one answer. {_BRIEF}",
     "debate": f"Put the question to all members at once, in this one answer. {_BRIEF}",
-    "rejoinder": "Put all members to work once more, in this one answer. Write each input anew: besides its own material "
-    "it holds what the others answered and why, where its input has a field for it, and asks whether the member stands "
-    "by its answer.",
+    "rejoinder": "Put the members to work once more, in this one answer. Write each input anew: besides its own "
+    "material it holds what the others answered and why, where its input has a field for it, and asks whether the "
+    "member stands by its answer.",
 }
 _FREE = (
     "You lead the agents below. Ask whom you need and as often as you need, several in one answer where one does not "
@@ -111,8 +111,8 @@ class Procedure:
         if self._reminded:
             due = ", ".join(f"`{each}`" for each in self.open)
             raise ModelOutputInvalid(
-                f"The coordinator was reminded and still did not put {due} to work. Try again, or give the team a model "
-                "of a higher tier in the definition."
+                f"The coordinator was reminded and still did not put {due} to work. Try again, or give the team a "
+                "model of a higher tier in its definition."
             )
         self._reminded = True
         return _said("The output is not due yet: this step is not done.", self._calls())

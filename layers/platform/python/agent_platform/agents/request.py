@@ -9,6 +9,7 @@ from pydantic_core import to_json
 
 from agent_platform.agents.consult import consult_tool
 from agent_platform.agents.definition import AgentDefinition, JsonObject
+from agent_platform.agents.guardrails.rules import answer_schema
 from agent_platform.agents.prompt import system_prompt, user_message
 from agent_platform.agents.tools import registry
 from agent_platform.errors import CostLimitReached
@@ -27,7 +28,7 @@ def fixed_request(
     definition: AgentDefinition, provider: Literal["direct", "bedrock"], colleagues: Sequence[AgentDefinition] = ()
 ) -> dict[str, Any]:
     """The part of a request that never changes: the stable prefix that prompt caching can reuse."""
-    output_config: dict[str, Any] = {"format": {"type": "json_schema", "schema": definition.output}}
+    output_config: dict[str, Any] = {"format": {"type": "json_schema", "schema": answer_schema(definition)}}
     if definition.effort:
         output_config["effort"] = definition.effort
     request: dict[str, Any] = {

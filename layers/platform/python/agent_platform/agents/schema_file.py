@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+from agent_platform.agents.consult import CONSULT_AGENT
 from agent_platform.agents.definition import DefinitionFile
 from agent_platform.agents.tools import registry
 
@@ -16,7 +17,7 @@ def definition_schema() -> str:
     schema = DefinitionFile.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "Agent definition"
-    schema["properties"]["tools"]["items"] = {"enum": sorted(registry)}
+    schema["properties"]["tools"]["items"] = {"enum": sorted({*registry, CONSULT_AGENT})}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 

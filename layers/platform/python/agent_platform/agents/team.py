@@ -47,13 +47,17 @@ class AgentTeam(BaseAgent):
         return [*results, {"type": "text", "text": procedure.message()}]
 
     def _refusal(self, colleague: str, already: Sequence[str], work: Work) -> str | None:
-        procedure = _procedure_of(work)
-        if colleague in already and not procedure.free:
-            return f"`{colleague}` is at work on the other input already."
-        return procedure.refusal(colleague) or super()._refusal(colleague, already, work)
+        if colleague in self.team.members:
+            procedure = _procedure_of(work)
+            if colleague in already and not procedure.free:
+                return f"`{colleague}` is at work on the other input already."
+            if refusal := procedure.refusal(colleague):
+                return refusal
+        return super()._refusal(colleague, already, work)
 
     def _note(self, colleague: str, consultation: Consultation, work: Work) -> None:
-        _procedure_of(work).note(colleague, consultation.error)
+        if colleague in self.team.members:
+            _procedure_of(work).note(colleague, consultation.error)
 
 
 def _procedure_of(work: Work) -> Procedure:

@@ -8,8 +8,8 @@ from agent_platform.http.trace import TraceMiddleware
 
 API_PREFIX = "/api/v1"
 
-MAX_BODY_BYTES = 256 * 1024
-"""Until large inputs travel by reference, a body must fit into a DynamoDB item (400 KB) beside the answer."""
+MAX_BODY_BYTES = 5 * 1024 * 1024
+"""API Gateway takes 10 MB, but Lambda's synchronous invocations carry 6 MB, with the rest of the request."""
 
 
 def create_app(title: str, description: str, version: str) -> FastAPI:

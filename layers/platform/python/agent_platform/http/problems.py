@@ -18,12 +18,17 @@ from agent_platform.errors import (
     MethodNotAllowed,
     PayloadTooLarge,
     PlatformError,
+    RateLimited,
     RouteNotFound,
     Unauthenticated,
     UnsupportedMediaType,
 )
+from agent_platform.http.rate_limits import rate_limit_headers
 from agent_platform.http.trace import trace_id
 from agent_platform.observability import get_logger
+
+UNKNOWN_RETRY_SECONDS = 5
+"""Retry-After of a 503 whose cause names no time."""
 
 
 class ProblemField(BaseModel):
@@ -84,8 +89,10 @@ def problem_response(request: Request, error: PlatformError) -> JSONResponse:
     headers = {"X-Trace-Id": problem.trace_id}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if error.status == 503:
-        headers["Retry-After"] = "5"
+    if error.retry_after is not None or error.status == 503:
+        headers["Retry-After"] = str(UNKNOWN_RETRY_SECONDS if error.retry_after is None else error.retry_after)
+    if isinstance(error, RateLimited) and error.limit is not None:
+        headers |= rate_limit_headers(error.limit, 0, error.retry_after or 0)
     body = problem.model_dump(exclude_none=True)
     if not problem.errors:
         del body["errors"]
@@ -138,7 +145,7 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
         400: "The body cannot be read as JSON: it is not UTF-8, or is nested too deeply.",
         404: f"There is no resource at {request.url.path}. GET /api/v1/openapi.json lists the routes.",
         405: f"{request.method} is not possible here.",
-        413: "The body is too large. Send at most 256 KiB.",
+        413: "The body is too large. Send at most 5 MiB.",
     }
     response = problem_response(request, kind(details.get(error.status_code, str(error.detail))))
     response.headers.update(error.headers or {})

@@ -7,6 +7,7 @@ the record's own transaction turns the one into the other (`settle`), so the two
 import json
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -95,8 +96,8 @@ class IdempotencyLocks:
                 return self._take(request, deadline)
         except IdempotencyValidationError:
             raise IdempotencyKeyReused(
-                "This Idempotency-Key was sent before with another body. Send a new key for a new request, and the same "
-                "body to repeat the old one."
+                "This Idempotency-Key was sent before with another body. Send a new key for a new request, and the "
+                "same body to repeat the old one."
             ) from None
 
     def _take(self, request: KeyedRequest, deadline: float) -> Lock | Answered:
@@ -112,7 +113,7 @@ class IdempotencyLocks:
                     return Lock(holder.idempotency_key, Decimal(holder.in_progress_expiry_timestamp or 0))
             if holder and (answer := holder.response_json_as_dict()):
                 return Answered(answer["execution_id"])
-            time.sleep(min(next(waits), left))
+            time.sleep(min(next(waits), left, max(0.0, lapses_in(holder)) if holder else left))
             # Read, not tried again by writing: a write would get in the way of the transaction that settles the lock.
             holder = self._store.holder(data)
         if holder is None:
@@ -166,7 +167,11 @@ class IdempotencyLocks:
         """Give back a lock under which nothing was recorded. Where that fails it lapses by itself; the log tells."""
         client = dynamodb()
         try:
-            with storage_errors("Releasing the lock of the idempotency key"):
+            with (
+                storage_errors("Releasing the lock of the idempotency key"),
+                # Settled after all, or somebody else's by now.
+                suppress(client.exceptions.ConditionalCheckFailedException),
+            ):
                 client.delete_item(
                     TableName=self.table,
                     Key={"id": {"S": lock.id}},
@@ -174,8 +179,6 @@ class IdempotencyLocks:
                     ExpressionAttributeNames={"#status": "status"},
                     ExpressionAttributeValues={":in_progress": {"S": "INPROGRESS"}, ":mine": {"N": str(lock.until)}},
                 )
-        except client.exceptions.ConditionalCheckFailedException:
-            pass  # settled after all, or somebody else's by now
         except PlatformError as error:
             get_logger().warning("idempotency_lock_not_released", extra={"reason": error.detail})
 

@@ -5,6 +5,7 @@ import { Link } from '@tanstack/react-router';
 import type { AgentInfo } from '@/features/agents/api/get-agent';
 import { listGroupsOptions } from '@/features/agents/api/list-groups';
 import classes from '@/features/agents/components/agent-header.module.css';
+import { AgentTeam } from '@/features/agents/components/agent-team';
 import { Diversion } from '@/features/agents/components/diversion';
 import { ModelTier } from '@/features/agents/components/model-tier';
 import { inWords, titleOf } from '@/lib/json-schema/titles';
@@ -65,6 +66,7 @@ export function AgentHeader({ agent }: { agent: AgentInfo }) {
           </section>
         )}
       </div>
+      {(agent.team !== null || agent.consults.length > 0) && <AgentTeam team={agent.team} consults={agent.consults} />}
     </header>
   );
 }

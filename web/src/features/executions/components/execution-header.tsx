@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router';
 
 import type { Execution } from '@/features/executions/api/get-execution';
 import classes from '@/features/executions/components/execution-header.module.css';
+import { EscalationBadge } from '@/features/executions/components/escalation-badge';
 import { StatusBadge } from '@/features/executions/components/status-badge';
 import { formatMoment } from '@/lib/format';
 import { titleOf } from '@/lib/json-schema/titles';
@@ -35,8 +36,39 @@ export function ExecutionHeader({ execution, agentName }: ExecutionHeaderProps) 
       </div>
       <div className={classes.facts}>
         <StatusBadge status={execution.status} />
+        {execution.escalation && <EscalationBadge escalation={execution.escalation} />}
         <time dateTime={execution.started_at}>{formatMoment(execution.started_at)}</time>
         <span>Version {execution.agent_version}</span>
+        {execution.parent_id && (
+          <Anchor
+            inherit
+            renderRoot={(props) => <Link {...props} to="/executions/$id" params={{ id: execution.parent_id ?? '' }} />}
+          >
+            Put to work by another agent
+          </Anchor>
+        )}
+        {execution.session_id && agentName && (
+          <Anchor
+            inherit
+            renderRoot={(props) => (
+              <Link
+                {...props}
+                to="/agents/$group/$name/conversations/$id"
+                params={{ group, name, id: execution.session_id ?? '' }}
+              />
+            )}
+          >
+            Turn of a conversation
+          </Anchor>
+        )}
+        {execution.batch_id && (
+          <Anchor
+            inherit
+            renderRoot={(props) => <Link {...props} to="/batches/$id" params={{ id: execution.batch_id ?? '' }} />}
+          >
+            Line of a batch
+          </Anchor>
+        )}
         <span className={classes.id}>{execution.id}</span>
       </div>
     </header>

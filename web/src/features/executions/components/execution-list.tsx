@@ -1,18 +1,31 @@
 import { Button, Skeleton } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import type { ComponentType } from 'react';
 
 import { EmptyNote } from '@/components/empty-note';
 import { ProblemAlert } from '@/components/problem-alert';
-import { type ExecutionSummary, listExecutionsOptions } from '@/features/executions/api/list-executions';
+import { isOver } from '@/features/executions/api/get-execution';
+import {
+  type ExecutionFilter,
+  type ExecutionSummary,
+  listExecutionsOptions,
+} from '@/features/executions/api/list-executions';
+import { EscalationBadge } from '@/features/executions/components/escalation-badge';
 import classes from '@/features/executions/components/execution-list.module.css';
 import { StatusBadge } from '@/features/executions/components/status-badge';
 import { formatAgo, formatDuration, formatMoment, formatUsd } from '@/lib/format';
 import { titleOf } from '@/lib/json-schema/titles';
 
-/** The caller's own runs, newest first. */
-export function ExecutionList({ agentId }: { agentId: string | undefined }) {
-  const executions = useInfiniteQuery(listExecutionsOptions(agentId));
+interface ExecutionListProps {
+  filter: ExecutionFilter;
+  /** Shows what an agent is called, by its id. */
+  AgentName: ComponentType<{ id: string }>;
+}
+
+/** The caller's own runs, newest first; those that are not over are looked at again. */
+export function ExecutionList({ filter, AgentName }: ExecutionListProps) {
+  const executions = useInfiniteQuery(listExecutionsOptions(filter));
   const items = executions.data?.pages.flatMap((page) => page.items) ?? [];
 
   if (executions.isError && !executions.data) {
@@ -26,6 +39,9 @@ export function ExecutionList({ agentId }: { agentId: string | undefined }) {
         ))}
       </div>
     );
+  }
+  if (items.length === 0 && filter.status) {
+    return <EmptyNote title={`No run is ${filter.status}`}>Choose another status to see the others.</EmptyNote>;
   }
   if (items.length === 0) {
     return (
@@ -43,7 +59,7 @@ export function ExecutionList({ agentId }: { agentId: string | undefined }) {
   }
   return (
     <>
-      <table className={classes.table}>
+      <table className={classes.table} data-stale={executions.isPlaceholderData || undefined}>
         <thead>
           <tr>
             <th scope="col">Agent</th>
@@ -62,7 +78,7 @@ export function ExecutionList({ agentId }: { agentId: string | undefined }) {
         </thead>
         <tbody>
           {items.map((execution) => (
-            <Row key={execution.id} execution={execution} />
+            <Row key={execution.id} execution={execution} AgentName={AgentName} />
           ))}
         </tbody>
       </table>
@@ -82,29 +98,43 @@ export function ExecutionList({ agentId }: { agentId: string | undefined }) {
   );
 }
 
-function Row({ execution }: { execution: ExecutionSummary }) {
-  const [group = '', name = ''] = execution.agent_id.split('/');
+interface RowProps {
+  execution: ExecutionSummary;
+  AgentName: ExecutionListProps['AgentName'];
+}
+
+function Row({ execution, AgentName }: RowProps) {
+  const [group = ''] = execution.agent_id.split('/');
+  const isDone = isOver(execution.status);
   return (
     <tr>
       <td data-agent>
         <Link to="/executions/$id" params={{ id: execution.id }} className={classes.link}>
-          {titleOf(name)}
+          <AgentName id={execution.agent_id} />
         </Link>
         <span className={classes.group}>{titleOf(group)}</span>
       </td>
       <td>
-        <StatusBadge status={execution.status} />
+        <span className={classes.verdict}>
+          <StatusBadge status={execution.status} />
+          {execution.escalation && <EscalationBadge escalation={execution.escalation} />}
+        </span>
       </td>
       <td>
         <time dateTime={execution.started_at} title={formatMoment(execution.started_at)}>
           {formatAgo(execution.started_at)}
         </time>
       </td>
-      <td data-optional>{execution.provider === 'offline' ? 'Offline model' : execution.model}</td>
+      <td data-optional>{modelOf(execution)}</td>
       <td data-figure data-optional>
-        {formatDuration(execution.duration_ms)}
+        {isDone ? formatDuration(execution.duration_ms) : '–'}
       </td>
-      <td data-figure>{formatUsd(execution.cost_usd)}</td>
+      <td data-figure>{isDone ? formatUsd(execution.cost_usd + execution.delegated_cost_usd) : '–'}</td>
     </tr>
   );
+}
+
+function modelOf(execution: ExecutionSummary): string {
+  if (execution.cached) return 'Cached answer';
+  return execution.provider === 'offline' ? 'Offline model' : execution.model;
 }

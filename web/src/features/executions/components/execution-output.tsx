@@ -1,10 +1,11 @@
-import { Alert } from '@mantine/core';
-import { IconAlertTriangle } from '@tabler/icons-react';
 import type { Ref } from 'react';
 
 import { ValuePanel } from '@/components/value-panel';
 import type { Execution } from '@/features/executions/api/get-execution';
+import { EscalationBanner } from '@/features/executions/components/escalation-banner';
+import { FailureNote } from '@/features/executions/components/failure-note';
 import { OfflineNotice } from '@/features/executions/components/offline-notice';
+import { Provenance } from '@/features/executions/components/provenance';
 import { Receipt } from '@/features/executions/components/receipt';
 import type { Json, Schema } from '@/lib/json-schema/types';
 
@@ -27,12 +28,10 @@ export function ExecutionOutput({ execution, schema, isFresh = false, ref }: Exe
       schema={schema}
       footer={<Receipt execution={execution} linkToRecord={isFresh} />}
     >
-      {execution.provider === 'offline' && <OfflineNotice />}
-      {execution.error && (
-        <Alert color="red" role="alert" icon={<IconAlertTriangle />} title="The agent could not finish">
-          {execution.error.message}
-        </Alert>
-      )}
+      {execution.escalation && <EscalationBanner escalation={execution.escalation} />}
+      {execution.provider === 'offline' && execution.output && <OfflineNotice />}
+      <Provenance execution={execution} />
+      <FailureNote execution={execution} />
     </ValuePanel>
   );
 }

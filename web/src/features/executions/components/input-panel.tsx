@@ -14,16 +14,31 @@ import { isObject, type Json, type JsonObject, type Path, type Schema } from '@/
 
 interface InputPanelProps {
   agent: components['schemas']['AgentInfo'];
+  title?: string;
+  /** What the form begins with; the agent's example otherwise. */
+  start?: JsonObject | undefined;
   problem: Error | null;
   isRunning: boolean;
   onRun: (input: JsonObject) => void;
+  /** Whether a run for the background is being handed over. */
+  isAccepting?: boolean;
+  onRunInBackground?: (input: JsonObject) => void;
 }
 
 /** The input as a form or as JSON, filled with the agent's example. */
-export function InputPanel({ agent, problem, isRunning, onRun }: InputPanelProps) {
+export function InputPanel({
+  agent,
+  title = 'Input',
+  start,
+  problem,
+  isRunning,
+  onRun,
+  isAccepting = false,
+  onRunInBackground,
+}: InputPanelProps) {
   const schema = agent.input as Schema;
   const example = agent.example.input as JsonObject;
-  const [value, setValue] = useState<Json | undefined>(example);
+  const [value, setValue] = useState<Json | undefined>(start ?? example);
   const [mode, setMode] = useState<'form' | 'json'>('form');
   const [isBroken, setBroken] = useState(false);
   const [attempts, setAttempts] = useState(0);
@@ -40,20 +55,24 @@ export function InputPanel({ agent, problem, isRunning, onRun }: InputPanelProps
   );
   const replace = (next: Json | undefined) => change([], next);
 
-  function run() {
+  function check(start: (input: JsonObject) => void) {
     const whole = complete(value, schema, schema) ?? {};
     const gaps = missing(whole, schema, schema);
     setValue(isExample ? value : whole);
     startOver(gaps);
     setAttempts((count) => count + 1);
-    if (gaps.length === 0 && isObject(whole)) onRun(whole);
+    if (gaps.length === 0 && isObject(whole)) start(whole);
   }
 
   return (
     // A run costs money, so Enter in a field does not start one; Ctrl or Cmd with Enter does.
-    <form onSubmit={(event) => event.preventDefault()} onKeyDown={getHotkeyHandler([['mod+Enter', run]])} noValidate>
+    <form
+      onSubmit={(event) => event.preventDefault()}
+      onKeyDown={getHotkeyHandler([['mod+Enter', () => check(onRun)]])}
+      noValidate
+    >
       <Panel
-        title="Input"
+        title={title}
         hasStickyFoot
         actions={
           <SegmentedControl
@@ -71,13 +90,23 @@ export function InputPanel({ agent, problem, isRunning, onRun }: InputPanelProps
         footer={
           <>
             <Button
-              onClick={run}
+              onClick={() => check(onRun)}
               loading={isRunning}
-              disabled={isBroken}
+              disabled={isBroken || isAccepting}
               leftSection={<IconPlayerPlayFilled size={14} />}
             >
               Run
             </Button>
+            {onRunInBackground && (
+              <Button
+                variant="default"
+                onClick={() => check(onRunInBackground)}
+                loading={isAccepting}
+                disabled={isBroken || isRunning}
+              >
+                Run in background
+              </Button>
+            )}
             {isExample ? (
               <Text size="xs" c="dimmed">
                 Filled with the agent’s example

@@ -1,6 +1,6 @@
 import { Badge, Text } from '@mantine/core';
 import { useReducedMotion } from '@mantine/hooks';
-import { useEffect, useRef } from 'react';
+import { type ReactNode, useEffect, useRef } from 'react';
 
 import { Panel } from '@/components/panel';
 import { SchemaView } from '@/components/schema-view/schema-view';
@@ -16,13 +16,15 @@ interface OutputPanelProps {
   agent: components['schemas']['AgentInfo'];
   execution: Execution | undefined;
   error: Error | null;
+  budget?: ReactNode;
   /** When the run in progress began (Unix milliseconds), or null. */
   startedAt: number | null;
   onStop: () => void;
+  onAgain: () => void;
 }
 
 /** The answer: before the first run the agent's example answer, then progress, then the result. */
-export function OutputPanel({ agent, execution, error, startedAt, onStop }: OutputPanelProps) {
+export function OutputPanel({ agent, execution, error, budget, startedAt, onStop, onAgain }: OutputPanelProps) {
   const panel = useRef<HTMLElement>(null);
   const isRunning = startedAt !== null;
 
@@ -44,7 +46,7 @@ export function OutputPanel({ agent, execution, error, startedAt, onStop }: Outp
   if (error && !(error instanceof ApiProblem && error.fields.length > 0)) {
     return (
       <Panel ref={panel} title="Output" staysInSight>
-        <RunProblem error={error} />
+        <RunProblem error={error} budget={budget} onAgain={onAgain} />
       </Panel>
     );
   }

@@ -5,10 +5,11 @@ import type { Execution } from '@/features/executions/api/get-execution';
 import classes from '@/features/executions/components/receipt.module.css';
 import { formatCount, formatDuration, formatUsd } from '@/lib/format';
 
-/** What a run cost: money, time and tokens, and which model was asked. */
+/** What a run cost, the agents that it put to work included: money, time and tokens, and which model was asked. */
 export function Receipt({ execution, linkToRecord }: { execution: Execution; linkToRecord: boolean }) {
   const { usage } = execution;
   const cached = usage.cache_read_tokens;
+  const delegated = execution.delegated_cost_usd;
   const taken = usage.input_tokens + usage.cache_write_tokens + cached;
   return (
     <div className={classes.receipt}>
@@ -16,7 +17,8 @@ export function Receipt({ execution, linkToRecord }: { execution: Execution; lin
         {/* Tokens of the offline model have a list price as well, but nobody pays it. */}
         <Entry
           name={execution.provider === 'offline' ? 'Cost, not charged' : 'Cost'}
-          value={formatUsd(execution.cost_usd)}
+          value={formatUsd(execution.cost_usd + delegated)}
+          note={delegated > 0 ? `of which ${formatUsd(delegated)} by other agents` : undefined}
         />
         <Entry name="Time" value={formatDuration(execution.duration_ms)} />
         <Entry

@@ -1,35 +1,38 @@
-import { useState } from 'react';
+import type { ReactNode } from 'react';
 
-import { useExecuteAgent } from '@/features/executions/api/execute-agent';
 import { InputPanel } from '@/features/executions/components/input-panel';
 import { OutputPanel } from '@/features/executions/components/output-panel';
 import classes from '@/features/executions/components/run-panel.module.css';
+import { useRun } from '@/features/executions/components/use-run';
 import type { components } from '@/lib/api/schema';
-import type { JsonObject } from '@/lib/json-schema/types';
+
+interface RunPanelProps {
+  agent: components['schemas']['AgentInfo'];
+  /** What is left to spend, for when that stops a run. */
+  budget?: ReactNode;
+}
 
 /** Where an agent is tried: its input on one side, its answer on the other. */
-export function RunPanel({ agent }: { agent: components['schemas']['AgentInfo'] }) {
-  const execute = useExecuteAgent();
-  const [abort, setAbort] = useState<AbortController | null>(null);
-
-  function run(input: JsonObject) {
-    const controller = new AbortController();
-    setAbort(controller);
-    execute.mutate({ agentId: agent.id, input, signal: controller.signal });
-  }
-
+export function RunPanel({ agent, budget }: RunPanelProps) {
+  const { run, runInBackground, isAccepting, again, stop, execution, error, startedAt } = useRun({ agentId: agent.id });
   return (
     <div className={classes.playground}>
-      <InputPanel agent={agent} problem={execute.error} isRunning={execute.isPending} onRun={run} />
+      <InputPanel
+        agent={agent}
+        problem={error}
+        isRunning={startedAt !== null}
+        onRun={run}
+        isAccepting={isAccepting}
+        onRunInBackground={runInBackground}
+      />
       <OutputPanel
         agent={agent}
-        execution={execute.data}
-        error={execute.error}
-        startedAt={execute.isPending ? execute.submittedAt : null}
-        onStop={() => {
-          abort?.abort();
-          execute.reset();
-        }}
+        execution={execution}
+        error={error}
+        budget={budget}
+        startedAt={startedAt}
+        onStop={stop}
+        onAgain={again}
       />
     </div>
   );

@@ -1,6 +1,6 @@
 """One execution on its way through the pipeline, and the shape of a stage."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
@@ -31,6 +31,8 @@ class Call:
         idempotency_key: of the caller; the same one again is answered with the first answer.
         session_id: the conversation that this is a turn of.
         batch_id: the batch that this is a line of.
+        postpone: lets an execution wait again that failed for nothing, with what else must be written; None where
+            nobody will try it again.
         parent: the call of the agent that put this one to work.
         context: what the agent has around it: its conversation, and whom it may put to work.
         settlements: what else must be written, all or none, with the record; asked once the outcome is known.
@@ -50,6 +52,7 @@ class Call:
     idempotency_key: str | None = None
     session_id: str | None = None
     batch_id: str | None = None
+    postpone: Callable[[Sequence[Rider]], object] | None = None
     parent: "Call | None" = None
     id: str = field(default_factory=new_id)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -77,6 +80,11 @@ class Call:
     def seconds_left(self) -> float:
         """Until the deadline; 0 when it is over."""
         return max(0.0, self.deadline - monotonic())
+
+    @property
+    def was_free(self) -> bool:
+        """Whether no model has been paid so far, by this agent or by those it put to work."""
+        return not (self.meter.cost_usd or self.meter.uncertain_usd or self.meter.delegated_usd)
 
     @property
     def lineage(self) -> tuple[str, ...]:

@@ -1,11 +1,14 @@
 """Compose the stages. Their order is the order of governance: what refuses cheaply comes before what costs."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from agent_platform.agents.consult import MAX_DEPTH, Delegate, Delegated
 from agent_platform.agents.definition import AgentDefinition, JsonObject
 from agent_platform.agents.execution.call import Call, Proceed, Stage
+from agent_platform.agents.execution.guardrails import guardrails
+from agent_platform.agents.execution.observe import observe
 from agent_platform.agents.execution.record import ExecutionRecorder, record
 from agent_platform.agents.execution.run import run
 from agent_platform.agents.execution.validate_input import validate_input
@@ -14,9 +17,6 @@ from agent_platform.errors import AgentNotFound, ToolLoopExceeded
 from agent_platform.identity.principal import Principal
 from agent_platform.llm.sdk import ClaudeClient
 from agent_platform.storage.executions import Execution
-
-MAX_DEPTH = 4
-"""Agents from the one that was asked down to the last one put to work: a team of teams that consult a specialist."""
 
 Definitions = Callable[[str], AgentDefinition]
 """Finds a definition by its id, or raises AgentNotFound."""
@@ -75,10 +75,10 @@ class ExecutionPipeline:
             raise RuntimeError("The pipeline has no stage that records.")
         return call.execution
 
-    def _delegate(self, call: Call) -> Callable[[str, JsonObject], JsonObject]:
+    def _delegate(self, call: Call) -> Delegate:
         """How the agent of `call` puts others to work: for the same principal, in the same trace, in the time left."""
 
-        def delegate(agent_id: str, value: JsonObject) -> JsonObject:
+        def delegate(agent_id: str, value: JsonObject) -> Delegated:
             lineage = call.lineage
             if agent_id in lineage:
                 raise ToolLoopExceeded(f"`{agent_id}` is at work on this already: {' → '.join(lineage)}.")
@@ -98,9 +98,22 @@ class ExecutionPipeline:
                 execution = self.carry_out(member)
             finally:
                 call.meter.add_delegated(member.meter.cost_usd + member.meter.delegated_usd)
-            return execution.output or {}
+            escalation = execution.escalation
+            return Delegated(execution.output or {}, f"{escalation.rule}: {escalation.reason}" if escalation else None)
 
         return delegate
+
+
+@dataclass(frozen=True, slots=True)
+class Governance:
+    """The stages that hold an execution to what all processes share: rights, locks, limits, money, conversations."""
+
+    policy: Stage
+    idempotency: Stage
+    admission: Stage
+    conversation: Stage
+    cache: Stage
+    circuit: Stage
 
 
 def build_pipeline(
@@ -108,9 +121,23 @@ def build_pipeline(
     client: Callable[[], ClaudeClient],
     provider: Provider,
     definitions: Definitions | None = None,
+    governance: Governance | None = None,
 ) -> ExecutionPipeline:
-    """The pipeline of every entry: HTTP, workflow step, one agent alone."""
-    return ExecutionPipeline([validate_input, record(recorder), run(client, provider)], provider, definitions)
+    """The pipeline of every entry: HTTP, state machine, member of a team. Refusals come before the record.
+
+    Args:
+        definitions: finds the agents that one may put to work.
+        governance: None where one agent runs alone on a laptop, with nothing to share.
+    """
+    shared = governance
+    refusing = [shared.policy, shared.idempotency, shared.admission, shared.conversation] if shared else []
+    sparing = [shared.cache, shared.circuit] if shared else []
+    stages = [
+        *(observe, validate_input, *refusing),
+        record(recorder),
+        *(*sparing, guardrails(), run(client, provider, definitions)),
+    ]
+    return ExecutionPipeline(stages, provider, definitions)
 
 
 def _around(inner: Proceed, stage: Stage) -> Proceed:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from agent_platform.agents.definition import JsonObject
 from agent_platform.agents.execution.call import Call, Proceed, Stage
-from agent_platform.errors import PlatformError
+from agent_platform.agents.guardrails.redaction import for_storage
+from agent_platform.errors import ExecutionCancelled, ModelCircuitOpen, ModelError, PlatformError
 from agent_platform.observability import get_logger
 from agent_platform.storage.executions import Execution, Failure, Rider, TokenUsage
 
@@ -28,8 +29,13 @@ def record(recorder: ExecutionRecorder) -> Stage:
         try:
             output = proceed(call)
         except PlatformError as error:
+            failed = _execution(call, None, Failure(code=error.code, message=error.public_detail))
+            if call.postpone and error_passes(error) and call.was_free:
+                # No end yet: whoever queued it tries again, or writes its end when the tries are over.
+                call.postpone([settle(failed) for settle in call.settlements])
+                raise
             error.execution_id = call.id
-            _keep(recorder, call, _execution(call, None, Failure(code=error.code, message=error.public_detail)))
+            _keep(recorder, call, failed)
             raise
         except Exception:
             # A defect of ours: recorded like any failure, because the model may have been paid already.
@@ -54,11 +60,27 @@ def _keep(recorder: ExecutionRecorder, call: Call, execution: Execution) -> None
         "duration_ms": execution.duration_ms,
     }
     try:
-        call.execution = recorder.record(execution, [settle(execution) for settle in call.settlements])
+        try:
+            call.execution = recorder.record(execution, [settle(execution) for settle in call.settlements])
+        except ExecutionCancelled:
+            # What it used stays used; its output is nobody's, so what rides along is asked anew.
+            over = execution.model_copy(update={"status": "cancelled", "output": None, "error": None})
+            call.execution = recorder.record(over, [settle(over) for settle in call.settlements])
+            fields["status"] = over.status
     except PlatformError:
         get_logger().error("execution_not_recorded", extra=fields)
         raise
     get_logger().info("agent_executed", extra=fields)
+
+
+def error_passes(error: PlatformError) -> bool:
+    """Whether another try may succeed: the model is overloaded, out of reach or suspended."""
+    return isinstance(error, ModelCircuitOpen) or (isinstance(error, ModelError) and error.transient)
+
+
+def unfinished(call: Call, status: Literal["queued", "running"]) -> Execution:
+    """The execution of a call before its end, as it is recorded while it waits or runs."""
+    return _execution(call, None, None).model_copy(update={"status": status, "finished_at": None, "duration_ms": 0})
 
 
 def _execution(call: Call, output: JsonObject | None, failure: Failure | None) -> Execution:
@@ -75,7 +97,7 @@ def _execution(call: Call, output: JsonObject | None, failure: Failure | None) -
         duration_ms=round((finished_at - call.started_at).total_seconds() * 1000),
         started_at=call.started_at,
         owner=call.principal.user_id,
-        input=call.input,
+        input=for_storage(call.definition, call.input, call.redactions),
         output=output,
         error=failure,
         usage=TokenUsage(

@@ -3,7 +3,38 @@
 Importing this package registers every tool; what a tool itself needs is imported when it first runs.
 """
 
-from agent_platform.agents.tools import calculator, date_arithmetic, regular_expression, url_parts
+from agent_platform.agents.tools import (
+    calculator,
+    column_statistics,
+    currency_conversion,
+    date_arithmetic,
+    day_count,
+    json_query,
+    regular_expression,
+    sql_validation,
+    table_analysis,
+    text_diff,
+    text_statistics,
+    unit_conversion,
+    url_parts,
+)
 from agent_platform.agents.tools.registry import Tool, ToolOutcome, registry
 
-__all__ = ["Tool", "ToolOutcome", "calculator", "date_arithmetic", "registry", "regular_expression", "url_parts"]
+__all__ = [
+    "Tool",
+    "ToolOutcome",
+    "calculator",
+    "column_statistics",
+    "currency_conversion",
+    "date_arithmetic",
+    "day_count",
+    "json_query",
+    "registry",
+    "regular_expression",
+    "sql_validation",
+    "table_analysis",
+    "text_diff",
+    "text_statistics",
+    "unit_conversion",
+    "url_parts",
+]

@@ -95,7 +95,7 @@ class Tool:
             except ValidationError as error:
                 return self._refusal(f"Arguments refused: {_faults(error)}")
             except (TypeError, ValueError, RecursionError):
-                return self._refusal("Arguments refused: they are not JSON, or hold half of a surrogate pair.")
+                return self._refusal("Arguments refused: they are not JSON.")
             result = self.function(**dict(checked))
             return self._fitting(to_json(result, inf_nan_mode="constants", fallback=str).decode())
         except ToolFailed as error:
@@ -104,7 +104,7 @@ class Tool:
             return self._refusal("The result holds half of a surrogate pair, which is no text.")
         except Stopped:
             raise
-        except BaseException:  # a library may well call sys.exit, and Rust panics as one
+        except BaseException:  # noqa: BLE001 - a library may call sys.exit, and Rust panics as one
             get_logger().exception("tool_defective", extra={"tool": self.name})
             return self._refusal(
                 f"`{self.name}` failed for a reason of its own, which is logged. Try other arguments, or do without it."

@@ -20,10 +20,10 @@ SHOWN = 100
 
 @tool
 def regular_expression(
-    pattern: Annotated[str, Field(min_length=1, max_length=1000)],
-    text: Annotated[str, Field(max_length=100_000)],
-    ignore_case: bool = False,
-    multiline: bool = False,
+    pattern: Annotated[str, Field(min_length=1, max_length=1000, description="Python syntax, e.g. (?P<year>[0-9]{4})")],
+    text: Annotated[str, Field(max_length=100_000, description="Where to look")],
+    ignore_case: Annotated[bool, Field(description="Upper and lower case count as the same")] = False,
+    multiline: Annotated[bool, Field(description="^ and $ match at every line, not only at the ends")] = False,
 ) -> dict[str, object]:
     """Find every match of a regular expression (Python syntax) in a text.
 

@@ -3,6 +3,7 @@
 import json
 import re
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import count
@@ -14,6 +15,7 @@ from agent_platform.llm.offline.definitions import Known
 from agent_platform.llm.offline.faults import Plan
 from agent_platform.llm.offline.schema_values import EndlessSchema, minimal_value
 from agent_platform.llm.offline.validation import Checked, Refusal
+from agent_platform.llm.offline.verdicts import text_with_verdict, with_verdict
 
 Block = dict[str, Any]
 
@@ -23,6 +25,8 @@ PLAIN_TEXT = (
 THOUGHT = "The offline model looks the answer up; it does not think."
 # What a prompt injection looks like to a model that obeys: call a tool, or answer in somebody else's words.
 INJECTED_CALL = re.compile(r"call the tool `?([\w.-]+)`? with (\{.*?\})(?=[.\s]|$)", re.IGNORECASE | re.DOTALL)
+ONLY_SLOWER = ("stall", "slow_stream", "stream_error")  # modes whose answer is the right one
+INPUT = re.compile(r"<input>\n(.*)\n</input>", re.DOTALL)
 INJECTED_ANSWER = re.compile(r"answer with `([^`]+)`", re.IGNORECASE)
 
 
@@ -41,8 +45,17 @@ class Answers:
     def __init__(self) -> None:
         self._numbers = count(1)
 
-    def answer(self, body: dict[str, Any], checked: Checked, known: Known | None, plan: Plan | None) -> Answer:
+    def answer(
+        self,
+        body: dict[str, Any],
+        checked: Checked,
+        known: Known | None,
+        plan: Plan | None,
+        due: Sequence[dict[str, Any]] = (),
+    ) -> Answer:
         """The answer to a valid request. `plan` is what the control wants of it, if anything.
+
+        `due` are the tools that a coordinator's step asks for; they are called unless the plan wants another answer.
 
         Raises:
             Refusal: a tool's schema has no finite value, or a thinking block was altered.
@@ -57,7 +70,7 @@ class Answers:
                 "explanation": plan.options.get("explanation"),
             }
             return Answer([], "refusal", details)
-        calls = self._calls(body, plan)
+        calls = self._calls(body, plan, due)
         if calls:
             return Answer(thoughts + calls, "tool_use")
         text = _text(body, checked, known, plan)
@@ -68,14 +81,16 @@ class Answers:
             return Answer([*thoughts, {"type": "text", "text": text[:limit]}], "max_tokens")
         return Answer([*thoughts, {"type": "text", "text": text}])
 
-    def _calls(self, body: dict[str, Any], plan: Plan | None) -> list[Block]:
-        wanted: list[dict[str, Any]] = []
+    def _calls(self, body: dict[str, Any], plan: Plan | None, due: Sequence[dict[str, Any]]) -> list[Block]:
+        wanted: Sequence[dict[str, Any]] = []
         if plan and plan.mode == "tool_call":
             wanted = plan.options.get("calls") or [plan.options]
         elif plan and plan.mode == "obey_injection":
             wanted = [call] if (call := injected_call(body)) else []
         elif not plan and (forced := _forced_tool(body)):
             wanted = [{"name": forced}]
+        elif not plan or plan.mode in ONLY_SLOWER:
+            wanted = due
         offered = {tool["name"]: tool for tool in body.get("tools") or []}
         return [self._call(each, offered) for each in wanted]
 
@@ -123,12 +138,29 @@ def _untrusted_texts(body: dict[str, Any]) -> list[str]:
     while pending:
         part = pending.pop()
         if isinstance(part, str):
-            texts.append(part)
+            texts += [*_written_in(part), part]
         elif isinstance(part, list):
             pending.extend(part)
         elif isinstance(part, dict):
             pending.extend(part[key] for key in ("text", "content") if key in part)
     return texts
+
+
+def _written_in(text: str) -> list[str]:
+    """The strings of the JSON inside <input>: a model reads what they say, not how JSON escapes it."""
+    inside = INPUT.search(text)
+    try:
+        pending = [json.loads(inside[1])] if inside else []
+    except ValueError:
+        return []
+    strings = []
+    while pending:
+        part = pending.pop()
+        if isinstance(part, str):
+            strings.append(part)
+        elif isinstance(part, list | dict):
+            pending.extend(part.values() if isinstance(part, dict) else part)
+    return strings
 
 
 def _tool_rounds(body: dict[str, Any]) -> int:
@@ -149,14 +181,14 @@ def _forced_tool(body: dict[str, Any]) -> str | None:
 
 def _text(body: dict[str, Any], checked: Checked, known: Known | None, plan: Plan | None) -> str:
     if plan and plan.mode == "answer":
-        said = plan.options.get("output", plan.options.get("text", ""))
+        said = with_verdict(plan.options.get("output", plan.options.get("text", "")), body)
         return said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
     if plan and plan.mode == "obey_injection":
         return injected_answer(body) or ""
     if plan and plan.mode == "invalid_json":
         return '{"offline": "this object is never clos'
     if known and known.example is not None:
-        return known.example
+        return text_with_verdict(known.example, body)
     return checked.smallest_output or (known.smallest_output if known else None) or PLAIN_TEXT
 
 

@@ -14,10 +14,11 @@ AGENT_LINE = re.compile(r"Agent: ([a-z0-9-]+/[a-z0-9-]+)(?: \S+)?(?:\n|$)")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the catalogue says of an agent, as JSON text: its example's output, and the least its schema accepts."""
+    """What the catalogue says of an agent, as JSON text: its example, and the least its output schema accepts."""
 
     example: str | None = None
     smallest_output: str | None = None
+    example_input: str | None = None
 
 
 def agent_named_in(system: object) -> str | None:
@@ -94,7 +95,8 @@ def _known(definition: str) -> Known:
     try:
         fields = json.loads(definition)
         if "output" in (example := fields.get("example") or {}):
-            return Known(example=json.dumps(example["output"], ensure_ascii=False))
+            asked = json.dumps(example["input"], ensure_ascii=False) if "input" in example else None
+            return Known(example=json.dumps(example["output"], ensure_ascii=False), example_input=asked)
         return Known(smallest_output=json.dumps(minimal_value(fields["output"]), ensure_ascii=False))
     except (ValueError, AttributeError, KeyError, TypeError, EndlessSchema):
         return Known()

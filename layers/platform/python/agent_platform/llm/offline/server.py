@@ -13,6 +13,7 @@ from typing import Any
 from agent_platform.llm.models import MODELS
 from agent_platform.llm.offline.accounting import PromptCache, prompt_tokens
 from agent_platform.llm.offline.answers import Answers, fits
+from agent_platform.llm.offline.coordination import wanted_calls
 from agent_platform.llm.offline.definitions import Definitions, agent_named_in
 from agent_platform.llm.offline.faults import BadPlan, Faults, read_plan
 from agent_platform.llm.offline.replies import (
@@ -107,7 +108,8 @@ class OfflineClaude:
                 return Reply(body=b'{"type": "message", "content": [', headers={"request-id": request_id}, delay=delay)
             if plan.mode == "stall":
                 delay += plan.options["seconds"]
-        answer = self.answers.answer(body, checked, self.definitions.find(agent) if agent else None, plan)
+        known, due = (self.definitions.find(agent) if agent else None), wanted_calls(body, self.definitions)
+        answer = self.answers.answer(body, checked, known, plan, due)
         prompt = self.cache.account(body, checked.model.id, checked.model.minimum_cacheable_tokens)
         message = message_body(f"msg_offline_{next(self._numbers):012d}", body["model"], answer, prompt)
         if "thread" in sent:

@@ -1,0 +1,1 @@
+"""Files and results of batches: what comes before and after the lines are run."""

@@ -1,0 +1,147 @@
+"""Detectors of telephone numbers and public IP addresses."""
+
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import TYPE_CHECKING
+
+from agent_platform.agents.guardrails.finding import SPACE, Candidate, Detector, digits, is_another_number
+from agent_platform.agents.guardrails.payments import CARD
+
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
+
+_GAP = rf"(?:[{SPACE}().-]{{0,3}}|/)"
+_DATE = re.compile(
+    r"[0-9]{4}([-/.])[0-9]{1,2}\1[0-9]{1,2}(?![0-9])|[0-9]{1,2}([-/.])[0-9]{1,2}\2(?:[0-9]{4}|[0-9]{2})(?![0-9])"
+)
+_AMOUNT = re.compile(rf"[+(]*[0-9]{{1,3}}(?:[{SPACE}.][0-9]{{3}})+\Z")
+_STEMS = (
+    *("phone", "tel", "tél", "mob", "móvil", "movil", "cell", "call", "dial", "text", "sms", "fax", "whats", "gsm"),
+    *("handy", "ruf", "durchwahl", "portable", "☎", "📞"),
+)
+_PHONE_WORD = re.compile(
+    r"(?:phone|\btel|\btél|\bmobil|\bmob\b|\bmóvil|\bmovil|\bcell\b|\bcellulare|\bfax|\bcall(?:ed|ing|back)?\b|\bdial"
+    r"|\bwhats ?app|\bsms|\btext(?:ed)?\b|handy|\b(?:an|not)?ruf|\bdurchwahl|\bportable|\bgsm|☎|📞)\w*"
+    r"[\s.:#=(-]*(?:(?:no|nr|num|numbers?|nummer|is|at|on|unter|to|me|us|her|him|them|back|n[°º])[\s.:#=(-]*){0,3}\Z"
+)
+_NORTH_AMERICAN = re.compile(
+    r"(?:1[-. ])?(?:\([2-9][0-8][0-9]\)[ -]?|[2-9][0-8][0-9]([-.]))(?!.11)[2-9][0-9]{2}[-. ][0-9]{4}"
+)
+"""A number of the North American Numbering Plan with its area in brackets, or joined by hyphens or dots."""
+
+_TRUNK = re.compile(
+    rf"\(?0[1-9][0-9]{{0,4}}\)?(?:(?<=0[1-9])(?:[{SPACE}.][0-9]{{2}}){{4}}"
+    rf"|[{SPACE}/-][0-9]{{3,8}}(?:[{SPACE}-][0-9]{{2,5}}){{0,2}})"
+)
+"""A national number as most of Europe writes it: a 0, the area, and the rest in groups."""
+
+
+def _international(candidate: Candidate) -> int:
+    """The longest number with a country's code from the start of a candidate; an amount such as +1 250 000 is none."""
+    import phonenumbers
+
+    text = _up_to_a_card(candidate)
+    ends = [end for end in range(len(text), 7, -1) if text[end - 1].isdigit() and not text[end : end + 1].isdigit()]
+    parsed = [(end, number) for end in ends[:4] if (number := _parsed(digits(text[:end])))]
+    for end, number in parsed:
+        if phonenumbers.is_valid_number(number):
+            return end
+    if "+" not in text:
+        return 0  # 0049… may be an identifier that was filled up with zeros
+    possible = phonenumbers.ValidationResult.IS_POSSIBLE
+    for end, number in parsed:
+        if phonenumbers.is_possible_number_with_reason(number) == possible and not _AMOUNT.match(text[:end]):
+            return end
+    return 0
+
+
+def _up_to_a_card(candidate: Candidate) -> str:
+    """A candidate without a card number that follows it: half of one must not be taken for the end of this."""
+    text, whole = candidate.text, candidate.match.string
+    for index in range(8, len(text)):
+        begins = text[index].isdigit() and not text[index - 1].isdigit()
+        if begins and CARD.at(whole, candidate.start + index, candidate.field):
+            return text[:index].rstrip(f"{SPACE}().-/")
+    return text
+
+
+def _parsed(number: str) -> "PhoneNumber | None":
+    import phonenumbers
+
+    try:
+        return phonenumbers.parse("+" + number.removeprefix("00"), None)
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def _by_form(candidate: Candidate) -> int:
+    """A national number in a form that hardly anything else has."""
+    text = candidate.text
+    fits = _NORTH_AMERICAN.fullmatch(text) or (9 <= len(digits(text)) <= 12 and _TRUNK.fullmatch(text))
+    return len(text) if fits and not _DATE.match(text) and not is_another_number(candidate) else 0
+
+
+def _by_word(candidate: Candidate) -> int:
+    """A national number in any form, since a word before it says that it is one."""
+    text = candidate.text
+    if _DATE.match(text.lstrip("(")) or _AMOUNT.match(text) or not _PHONE_WORD.search(candidate.before):
+        return 0
+    return len(text)
+
+
+_DOCUMENTATION = [ip_network(each) for each in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
+"""RFC 5737 and RFC 3849: in examples they stand for public addresses."""
+
+OUTLINE = 32
+"""Four numbers below this are a version or the number of a section; one public address in 4,096 looks like that."""
+
+_VERSION = re.compile(r"(?:\bv|version|release|build|section|clause|chapter|§|kapitel|abschnitt|ziffer)[\s.:=\"']*\Z")
+
+
+def _ip(candidate: Candidate) -> int:
+    """A public address. One of a private network says nothing outside of it, and stays."""
+    text = candidate.text.rstrip(".:")
+    if text.startswith(("10.", "127.", "192.168.")):  # most addresses in logs, and `is_global` is slow
+        return 0
+    try:
+        address: IPv4Address | IPv6Address = ip_address(text)
+    except ValueError:
+        return 0
+    if isinstance(address, IPv4Address) and (
+        all(each < OUTLINE for each in address.packed) or _VERSION.search(candidate.before)
+    ):
+        return 0
+    return len(text) if address.is_global or any(address in network for network in _DOCUMENTATION) else 0
+
+
+INTERNATIONAL = Detector(
+    "phone",
+    re.compile(rf"(?:(?<=\+)(?<![\w+]\+)|(?<=\+\())[0-9](?:{_GAP}[0-9]){{6,14}}(?![0-9])"),
+    _international,
+    opening="+(",
+    words=("+",),
+)
+WITH_ZEROS = Detector(
+    "phone",
+    re.compile(rf"(?<![.,/+-])00[1-9](?:{_GAP}[0-9]){{9,13}}(?!\w|[.,/-][0-9])"),
+    _international,
+    words=("00",),
+)
+NATIONAL = Detector(
+    "phone",
+    re.compile(
+        rf"(?<![,+])(?:0[1-9][0-9]{{0,4}}\)?(?:[{SPACE}/-][0-9]{{2,8}}){{1,4}}|0[1-9](?:\.[0-9]{{2}}){{4}}"
+        r"|(?:1[-. ]\(?)?[2-9][0-9]{2}(?:\) ?|[-.])[2-9][0-9]{2}[-. ][0-9]{4})(?!\w|[-/:][0-9]|[.,][0-9])"
+    ),
+    _by_form,
+    opening="(",
+)
+NAMED = Detector(
+    "phone",
+    re.compile(rf"(?<![,+])[0-9](?:{_GAP}[0-9]){{6,14}}(?!\w|[-/:][0-9]|[.,][0-9])"),
+    _by_word,
+    opening="(",
+    words=_STEMS,
+)
+IP_V4 = Detector("ip", re.compile(r"(?<![.-])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![\w-]|\.[0-9])"), _ip)
+IP_V6 = Detector("ip", re.compile(r"(?<![:.])[23][0-9A-Fa-f]{3}:[0-9A-Fa-f:.]{2,40}(?!\w)"), _ip)

@@ -1,0 +1,31 @@
+"""Finds e-mail addresses."""
+
+import re
+from collections.abc import Iterator
+
+from agent_platform.agents.guardrails.finding import Span
+
+LOCAL_LENGTH = 64
+"""Characters before the `@` at most (RFC 5321, 4.5.3.1.1)."""
+
+_LOCAL = re.compile(r"(?<![\w.+%'-])[\w.+%'-]++\Z|\A[\w.+%'-]++\Z")
+_DOMAIN = re.compile(r"@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:xn--[A-Za-z0-9-]{2,59}|[^\W\d_]{2,24})(?![\w@])")
+_IMAGE_SCALE = re.compile(r"@[0-9]x\.")
+_USER_OF_URL = re.compile(r"[A-Za-z]://[^\s/@]*+\Z")
+_URL_LOOKBACK = 200
+
+
+def emails(text: str) -> Iterator[Span]:
+    """Addresses around each `@`, but no user in front of a URL's host, no `icon@2x.png`, no `git@host:path`."""
+    done, at = 0, text.find("@")
+    while at >= 0:
+        domain = _DOMAIN.match(text, at)
+        local = _LOCAL.search(text[max(done, at - LOCAL_LENGTH) : at]) if domain else None
+        name = local.group().lstrip(".'-") if local else ""
+        if domain and name and not _IMAGE_SCALE.match(text, at):
+            start, end = at - len(name), domain.end()
+            repository = name == "git" and text[end : end + 1] == ":"
+            if not repository and not _USER_OF_URL.search(text[max(0, start - _URL_LOOKBACK) : start]):
+                yield start, end
+                done = end
+        at = text.find("@", at + 1)
