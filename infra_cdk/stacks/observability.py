@@ -58,6 +58,12 @@ class ObservabilityStack(Stack):
                 1,
                 "a workflow run failed",
             ),
+            self._alarm(
+                "BatchesFail",
+                workflows.run_batch.metric_failed(period=PERIOD, statistic="Sum"),
+                1,
+                "a batch could not be read, run or put in order",
+            ),
         ]
         if stage.group_alarms:
             for agent, function in agents:

@@ -68,17 +68,30 @@ def test_make_run_and_make_test_are_what_these_tests_and_the_build_execute() -> 
 
 
 def test_the_curl_walk_ends_with_the_recorded_execution_and_its_cost(platform: PlatformProcess) -> None:
-    walk = next(block for block in readme_blocks() if block.startswith("curl "))
-    api = f"API={platform.running['site']}/api/v1"
-    once = walk.replace("kim@example.org", f"kim-{time.time_ns()}@example.org")
-
-    done = run(f"{api}\n{once}")
+    done = run(walk(platform, 1))
 
     assert done.returncode == 0, done.stderr
     last = json.loads(done.stdout[done.stdout.rindex('{"items"') :])["items"][0]
     assert last["agent_id"] == "finance-accounting/three-way-match-checker"
     assert last["status"] == "succeeded"
     assert last["cost_usd"] > 0
+
+
+def test_the_second_walk_ends_with_the_results_of_a_batch(platform: PlatformProcess) -> None:
+    done = run(walk(platform, 2))
+
+    assert done.returncode == 0, done.stderr
+    assert "202" in done.stdout
+    assert "ceiling_usd" in done.stdout
+    results = [json.loads(line) for line in done.stdout.splitlines()[-3:]]
+    assert [each["status"] for each in results] == ["succeeded"] * 3
+
+
+def walk(platform: PlatformProcess, blocks: int) -> str:
+    """The first blocks of curl, one after the other, at this platform's address, for an account of their own."""
+    api = f"API={platform.running['site']}/api/v1"
+    walks = [block for block in readme_blocks() if block.startswith("curl ")][:blocks]
+    return "\n".join([api, *walks]).replace("kim@example.org", f"kim-{time.time_ns()}@example.org")
 
 
 def test_agents_check_finds_no_fault() -> None:

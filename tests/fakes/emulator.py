@@ -14,6 +14,8 @@ import httpx
 import pytest
 
 from agent_platform.storage.dynamodb import dynamodb
+from agent_platform.storage.payloads import s3
+from agent_platform.storage.step_functions import step_functions
 from infra_cdk.local import emulator
 from infra_cdk.local.environment import child_environment, cloud_environment
 from infra_cdk.local.ports import LOOPBACK
@@ -73,9 +75,12 @@ def emulated_aws(emulated_aws_process: str, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
     monkeypatch.setenv("PYTHONPATH", f"{emulator.ROOT / 'layers/platform/python'}:{emulator.ROOT}")
-    dynamodb.cache_clear()  # the process's client remembers where it was made to ask
+    clients = (dynamodb, s3, step_functions)
+    for client in clients:
+        client.cache_clear()  # the process's client remembers where it was made to ask
     yield emulated_aws_process
-    dynamodb.cache_clear()
+    for client in clients:
+        client.cache_clear()
 
 
 @pytest.fixture

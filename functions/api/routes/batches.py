@@ -250,8 +250,10 @@ def _check_upload(batch: Batch, services: Services) -> None:
 def _view(batch: Batch, services: Services) -> BatchView:
     """The batch with what the state machine and the bucket know of it."""
     live = None
+    if batch.started_at is not None and batch.finished_at is None:
+        live = services.run_batch.map_counts(batch.id)
     if batch.status == "running":
-        status, live = services.run_batch.status(batch.id), services.run_batch.map_counts(batch.id)
+        status = services.run_batch.status(batch.id)
         if status in ("ABORTED", "FAILED", "TIMED_OUT"):
             # Its end may have been written meanwhile; if not, nobody will write it.
             batch = services.batches.get(batch.id, owner=batch.owner)

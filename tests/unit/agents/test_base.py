@@ -37,6 +37,8 @@ from tests.fakes.offline_claude import OfflineServer
 SONNET = {"input": Decimal(2), "output": Decimal(10), "cache_write": Decimal("2.5"), "cache_read": Decimal("0.1")}
 """US dollars per million tokens, from the price list by hand."""
 
+LONG_SUM = {"expression": "1" + "+1" * 499}
+
 ANSWER = {"tariff_class": "L", "reason": "It is heavy."}
 
 
@@ -468,12 +470,12 @@ class TestLimits:
     def test_a_run_that_might_pass_its_allowance_is_stopped_before_the_call_that_might(
         self, agent: BaseAgent, claude_server: OfflineServer
     ):
-        claude_server.plan("tool_call", name="calculator", input={"expression": "1" + "+1" * 499}, rounds=99, times=None)
+        claude_server.plan("tool_call", name="calculator", input=LONG_SUM, rounds=99, times=None)
         free = Meter("anthropic")
         with pytest.raises(ToolLoopExceeded):
             agent.execute({"parcel_grams": 1}, free)
         claude_server.reset()
-        claude_server.plan("tool_call", name="calculator", input={"expression": "1" + "+1" * 499}, rounds=99, times=None)
+        claude_server.plan("tool_call", name="calculator", input=LONG_SUM, rounds=99, times=None)
         definition = parcel_weigher()
         once = most_usd(model_of("balanced"), fixed_tokens(definition) + 100, definition.max_output_tokens)
         bounded = Meter("anthropic", allowance_usd=once + free.cost_usd / 3)

@@ -39,7 +39,8 @@ def test_an_editor_shows_what_the_check_would_refuse(changes: dict):
 
 
 def test_it_completes_the_tools_there_are():
-    assert json.loads(definition_schema())["properties"]["tools"]["items"]["enum"] == sorted({*registry, "consult_agent"})
+    tools = json.loads(definition_schema())["properties"]["tools"]
+    assert tools["items"]["enum"] == sorted({*registry, "consult_agent"})
 
 
 def test_the_command_writes_the_file(

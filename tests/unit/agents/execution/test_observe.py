@@ -1,6 +1,7 @@
 """What operators count: executions by group, refusals by code, and nothing that would name an agent as a dimension."""
 
 import json
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -10,11 +11,14 @@ from agent_platform.agents.execution import Call, ExecutionPipeline
 from agent_platform.agents.execution.call import Proceed
 from agent_platform.agents.execution.observe import observe
 from agent_platform.agents.execution.record import record
-from agent_platform.errors import ModelOverloaded, RateLimited
+from agent_platform.errors import ModelOverloaded, RateLimited, StorageUnavailable
 from agent_platform.identity.principal import Principal
 from agent_platform.storage.memory import InMemoryExecutions
 from tests.fakes.definitions import a_definition
 from tests.fakes.executions import an_execution
+from tests.fakes.log import log
+
+__all__ = ["log"]
 
 TRACE = "67a1b2c30123456789abcdef01234567"
 
@@ -85,6 +89,19 @@ def test_a_refusal_is_counted_by_its_code_and_is_no_execution(
     assert told["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["code", "service"]]
     assert (told["code"], told["Refusals"]) == ("rate_limited", [1])
     assert "Executions" not in told
+
+
+def test_what_could_not_be_recorded_is_a_failure_and_no_refusal(
+    definition: AgentDefinition, principal: Principal, capsys: pytest.CaptureFixture[str], log: StringIO
+):
+    def unreachable(call: Call, proceed: Proceed) -> JsonObject:
+        raise StorageUnavailable("Down.")
+
+    with pytest.raises(StorageUnavailable):
+        run([unreachable], definition, principal)
+    (told,) = lines(capsys)
+    assert (told["code"], told["Failures"]) == ("storage_unavailable", [1])
+    assert "agent_refused" not in log.getvalue()
 
 
 def test_a_replay_is_counted_as_nothing(

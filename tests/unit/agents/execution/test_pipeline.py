@@ -14,6 +14,7 @@ from agent_platform.agents.definition import AgentDefinition, JsonObject
 from agent_platform.agents.execution import Call, ExecutionPipeline, build_pipeline
 from agent_platform.agents.execution.call import Proceed
 from agent_platform.agents.execution.record import record
+from agent_platform.agents.execution.validate_input import MAX_INPUT_BYTES
 from agent_platform.agents.meter import Patience
 from agent_platform.errors import (
     InvalidInput,
@@ -154,7 +155,7 @@ class TestInvalidInput:
             ({"parcel_grams": 1, "note": float("nan")}, "input"),
             ({"parcel_grams": 1, "note": "\ud83d"}, "input"),
             ({"parcel_grams": 1, "\udc00": 1}, "input"),
-            ({"parcel_grams": 1, "note": "x" * 262_144}, "input"),
+            ({"parcel_grams": 1, "note": "x" * MAX_INPUT_BYTES}, "input"),
         ],
         ids=lambda value: str(value)[:40],
     )

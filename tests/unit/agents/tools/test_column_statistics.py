@@ -2,7 +2,7 @@
 
 import json
 import statistics
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -35,7 +35,7 @@ def test_a_column_of_numbers():
                 "sum": "0.9",
                 "mean": "0.225",
                 "median": "0.2",
-                "deviation": str(Context(prec=34).sqrt(Context(prec=40).divide(Decimal("0.0475"), Decimal(3)))),
+                "deviation": "0.125830573921179161620611413449102",
                 "quantiles": {"0.25": "0.175", "0.75": "0.25"},
             }
         ],

@@ -280,7 +280,7 @@ describe('a run in the background', () => {
     expect(await screen.findByRole('timer', { name: /^Running for \d+ seconds$/ })).toBeVisible();
 
     records[0] = execution(MATCHER, { id: records[0].id });
-    expect(await output().findByText('Pay part')).toBeVisible();
+    expect(await screen.findByText('Pay part')).toBeVisible();
     expect(output().getByText('$0.0117')).toBeVisible();
     expect(screen.queryByRole('timer')).not.toBeInTheDocument();
     expect(screen.queryByRole('button', { name: 'Cancel the run' })).not.toBeInTheDocument();
@@ -302,7 +302,7 @@ describe('a run in the background', () => {
     const cancel = await screen.findByRole('button', { name: 'Cancel the run' });
     records[0] = execution(MATCHER, { id: records[0]?.id ?? '' });
     await user.click(cancel);
-    expect(await output().findByText('Pay part')).toBeVisible();
+    expect(await screen.findByText('Pay part')).toBeVisible();
   });
 
   it('that is not accepted says why on the page of the agent', async () => {
@@ -398,7 +398,8 @@ describe('the budget', () => {
   it('stands in the header of every page as a meter that opens on the figures', async () => {
     const { user } = open();
     await user.click(await screen.findByRole('button', { name: 'Budget: $12.40 of $50.00 spent' }));
-    expect(await screen.findByText('Budget for March 2026')).toBeVisible();
+    const title = await screen.findByText('Budget for March 2026');
+    await waitFor(() => expect(title).toBeVisible());
     expect(screen.getByText('$37.00 left, $0.60 held for runs under way')).toBeVisible();
     expect(screen.getByText('Renewed on 1 Apr 2026')).toBeVisible();
   });

@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from '@testing-library/react';
+import { screen, within } from '@testing-library/react';
 import { http, HttpResponse } from 'msw';
 import { describe, expect, it } from 'vitest';
 
@@ -93,7 +93,7 @@ describe('the executions', () => {
     await expectAccessible();
 
     records[0] = execution(MATCHER, { id: 'r-1' });
-    await waitFor(() => expect(screen.queryByText('Running')).not.toBeInTheDocument());
+    expect(await running?.findByText('Succeeded')).toBeVisible();
 
     await user.click(screen.getByRole('combobox', { name: 'Status' }));
     await user.click(await screen.findByRole('option', { name: 'Failed', hidden: true }));

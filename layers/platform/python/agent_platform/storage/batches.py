@@ -236,7 +236,7 @@ class BatchRepository:
 
     def write_results(self, batch: Batch, results: Iterator[LineResult]) -> None:
         """Write the file that the user downloads: one JSON object for each line of the input, in its order."""
-        pieces = (compact(result.model_dump(mode="json", exclude_none=True)) + b"\n" for result in results)
+        pieces = (compact(result.model_dump(mode="json", exclude_defaults=True)) + b"\n" for result in results)
         self.payloads.write(batch.results_key, pieces, CONTENT_TYPES["jsonl"])
 
     def _line(self, batch_id: str, line: int) -> LineResult | None:

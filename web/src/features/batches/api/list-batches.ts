@@ -20,5 +20,5 @@ export const listBatchesOptions = infiniteQueryOptions({
   initialPageParam: null as string | null,
   getNextPageParam: (page) => page.next_cursor,
   refetchInterval: ({ state }) =>
-    state.data?.pages.some((page) => page.items.some((batch) => !isOver(batch.status))) ? LIVE_INTERVAL : false,
+    state.data?.pages.some((page) => page.items.some((batch) => !isOver(batch))) ? LIVE_INTERVAL : false,
 });

@@ -17,7 +17,7 @@ export function BudgetMeter() {
   const { share, level } = shareOf(budget);
   const spent = `${formatUsd(budget.spent_usd)} of ${formatUsd(budget.ceiling_usd)} spent`;
   return (
-    <Popover position="bottom-end" width={272} shadow="md" withRoles={false}>
+    <Popover position="bottom-end" width={272} shadow="md" withRoles={false} hideDetached={false}>
       <Tooltip label={`${spent}; renewed on ${formatDay(budget.ends_at)}`}>
         <Popover.Target>
           <UnstyledButton className={classes.meter} data-level={level} aria-label={`Budget: ${spent}`}>

@@ -14,7 +14,7 @@ def observe(call: Call, proceed: Proceed) -> JsonObject:
         return proceed(call)
     except PlatformError as error:
         if call.execution is None:
-            _count_refusal(call, error)
+            _count_unrecorded(call, error)
         raise
     finally:
         if call.execution is not recorded_before and call.execution is not None and not call.replayed:
@@ -44,7 +44,11 @@ def _count_execution(execution: Execution, group: str) -> None:
         count({"code": execution.error.code}, {"Failures": ("Count", 1)}, about)
 
 
-def _count_refusal(call: Call, error: PlatformError) -> None:
+def _count_unrecorded(call: Call, error: PlatformError) -> None:
+    """A refusal; or a failure of ours, such as a table that does not answer, which is logged where it happened."""
     about = {"agent_id": call.definition.id, "trace_id": call.trace_id, "principal": call.principal.user_id}
+    if error.status >= 500:
+        count({"code": error.code}, {"Failures": ("Count", 1)}, about)
+        return
     get_logger().info("agent_refused", extra={**about, "error_code": error.code})
     count({"code": error.code}, {"Refusals": ("Count", 1)}, about)

@@ -1,0 +1,306 @@
+"""`Prefer: respond-async`: accepted at once, carried out once under its id, recorded whatever comes."""
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+
+from agent_platform.errors import (
+    ExecutionCancelled,
+    ExecutionNotFound,
+    InvalidInput,
+    ModelOverloaded,
+    ModelRefused,
+    StorageUnavailable,
+)
+from agent_platform.storage.batches import Batch, LineResult, line_execution_id
+from agent_platform.storage.dynamodb import dynamodb
+from agent_platform.storage.executions import Execution
+from agent_platform.storage.payloads import PayloadMissing
+from functions.run_agent import deps
+from functions.run_agent.invoke import failure_of
+from tests.fakes.aws import EXECUTIONS_TABLE, OUTBOX_TABLE
+from tests.functions.run_agent.conftest import AGENT, MACHINE, Function
+
+ASYNC = {"Prefer": "respond-async"}
+TRACE = "67a1b2c30123456789abcdef01234567"
+PRINCIPAL = {"user_id": "user-1", "email": "ada@example.com", "roles": ["user"], "key_id": None}
+
+
+@pytest.fixture
+def machine(function: Function) -> Any:
+    """The state machine, which only takes note of its runs."""
+    from agent_platform.storage.step_functions import step_functions
+
+    step_functions.cache_clear()
+    client = boto3.client("stepfunctions")
+    definition = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 600, "End": True}}})
+    role = "arn:aws:iam::123456789012:role/states"
+    client.create_state_machine(name="run_agent", definition=definition, roleArn=role)
+    return client
+
+
+def runs(client: Any) -> dict[str, dict[str, Any]]:
+    """The input of each run, by its name."""
+    found = client.list_executions(stateMachineArn=MACHINE)["executions"]
+    return {
+        each["name"]: json.loads(client.describe_execution(executionArn=each["executionArn"])["input"])
+        for each in found
+    }
+
+
+def accepted(function: Function, machine: Any, example: dict[str, Any]) -> dict[str, Any]:
+    """The event of an accepted execution, as its run sends it to the function."""
+    answer = function.execute({"input": example}, headers=ASYNC)
+    assert answer.status == 202, answer.text
+    return runs(machine)[answer.json["id"]]
+
+
+def stored(execution_id: str) -> Execution:
+    return deps.executions().get(execution_id, owner="user-1")
+
+
+def outcomes() -> list[str]:
+    items = dynamodb().scan(TableName=OUTBOX_TABLE)["Items"]
+    return [json.loads(item["event"]["S"])["data"]["status"] for item in items]
+
+
+class TestAccepting:
+    """What the caller hears."""
+
+    def test_the_answer_comes_before_the_work_and_says_where_to_look(
+        self, function: Function, machine: Any, example: dict[str, Any]
+    ):
+        answer = function.execute({"input": example}, headers=ASYNC)
+        assert (answer.status, answer.json["status"]) == (202, "queued")
+        assert answer.headers["preference-applied"] == "respond-async"
+        assert answer.headers["location"] == f"/api/v1/executions/{answer.json['id']}"
+        assert function.claude.requests() == []
+        (event,) = runs(machine).values()
+        assert event["principal"] == {**PRINCIPAL, "roles": ["user"]}
+        assert deps.payloads().get(event["input_ref"]) == example
+        assert "input" not in event
+
+    def test_the_same_key_gives_the_same_execution(self, function: Function, machine: Any, example: dict[str, Any]):
+        headers = {**ASYNC, "Idempotency-Key": "k1"}
+        first = function.execute({"input": example}, headers=headers)
+        second = function.execute({"input": example}, headers=headers)
+        assert first.json["id"] == second.json["id"]
+        assert list(runs(machine)) == [first.json["id"]]
+
+    def test_an_invalid_input_is_refused_before_anything_is_written(self, function: Function, machine: Any):
+        assert function.execute({"input": {}}, headers=ASYNC).code == "invalid_input"
+        assert dynamodb().scan(TableName=EXECUTIONS_TABLE)["Items"] == []
+        assert runs(machine) == {}
+
+    def test_where_it_cannot_be_started_nothing_is_left_and_the_key_is_free(
+        self, function: Function, machine: Any, example: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ):
+        from agent_platform.storage.step_functions import StateMachine
+
+        def refuse(*_: Any) -> None:
+            raise StorageUnavailable("Step Functions does not answer.")
+
+        headers = {**ASYNC, "Idempotency-Key": "k1"}
+        with monkeypatch.context() as patched:
+            patched.setattr(StateMachine, "start", refuse)
+            assert function.execute({"input": example}, headers=headers).code == "storage_unavailable"
+        assert dynamodb().scan(TableName=EXECUTIONS_TABLE)["Items"] == []
+        again = function.execute({"input": example}, headers=headers)
+        assert (again.status, list(runs(machine))) == (202, [again.json["id"]])
+
+
+class TestRunning:
+    """What the state machine makes of it."""
+
+    def test_it_runs_under_its_id_once(self, function: Function, machine: Any, example: dict[str, Any]):
+        event = accepted(function, machine, example)
+        first, second = function.invoke(event), function.invoke(event)
+        assert first == second
+        assert (first["id"], first["status"], first["trace_id"]) == (
+            event["execution_id"],
+            "succeeded",
+            event["trace_id"],
+        )
+        assert stored(event["execution_id"]).input == example
+        assert len(function.claude.requests()) == 1
+        assert outcomes() == ["succeeded"]
+        with pytest.raises(PayloadMissing):
+            deps.payloads().get(event["input_ref"])
+
+    def test_an_overloaded_model_leaves_it_waiting_for_the_next_try(
+        self, function: Function, machine: Any, example: dict[str, Any]
+    ):
+        event = accepted(function, machine, example)
+        function.claude.plan("status", status=529)
+        with pytest.raises(ModelOverloaded):
+            function.invoke(event)
+        assert stored(event["execution_id"]).status == "queued"
+        assert outcomes() == []
+        assert function.invoke(event)["status"] == "succeeded"
+        assert outcomes() == ["succeeded"]
+
+    def test_a_failure_that_stays_is_recorded_by_the_run_itself(
+        self, function: Function, machine: Any, example: dict[str, Any]
+    ):
+        event = accepted(function, machine, example)
+        function.claude.plan("refusal")
+        with pytest.raises(ModelRefused):
+            function.invoke(event)
+        told = {"execution_id": event["execution_id"], "error": "ModelRefused", "cause": "{}"}
+        assert function.invoke({"record_failure": told})["status"] == "failed"
+        failed = stored(event["execution_id"])
+        assert failed.error is not None
+        assert (failed.error.code, failed.cost_usd > 0) == ("model_refused", True)
+        assert outcomes() == ["failed"]
+
+    def test_what_a_state_machine_gives_up_is_recorded_once(
+        self, function: Function, machine: Any, example: dict[str, Any]
+    ):
+        event = accepted(function, machine, example)
+        cause = json.dumps({"errorType": "ModelOverloaded", "errorMessage": "Busy for long."})
+        told = {"execution_id": event["execution_id"], "error": "ModelOverloaded", "cause": cause}
+        for _ in range(2):
+            assert function.invoke({"record_failure": told}) == {
+                "execution_id": event["execution_id"],
+                "status": "failed",
+            }
+        error = stored(event["execution_id"]).error
+        assert error is not None
+        assert (error.code, error.message) == ("model_overloaded", "Busy for long.")
+        assert outcomes() == ["failed"]
+
+    def test_one_that_was_cancelled_while_it_waited_never_asks_the_model(
+        self, function: Function, machine: Any, example: dict[str, Any]
+    ):
+        event = accepted(function, machine, example)
+        deps.recorder().cancel(event["execution_id"], owner="user-1")
+        with pytest.raises(ExecutionCancelled):
+            function.invoke(event)
+        assert function.claude.requests() == []
+        assert outcomes() == ["cancelled"]
+
+    def test_one_that_is_cancelled_while_it_runs_keeps_its_cost_and_loses_its_output(
+        self, function: Function, machine: Any, example: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ):
+        event = accepted(function, machine, example)
+        service = deps.service()
+        carry_out = service.carry_out
+
+        def cancelled_meanwhile(call: Any) -> Execution:
+            deps.recorder().cancel(call.id, owner="user-1")
+            return carry_out(call)
+
+        monkeypatch.setattr(service, "carry_out", cancelled_meanwhile)
+        assert function.invoke(event)["status"] == "cancelled"
+        over = stored(event["execution_id"])
+        assert (over.output, over.cost_usd > 0, over.usage.output_tokens > 0) == (None, True, True)
+        assert outcomes() == ["cancelled"]
+
+    def test_one_that_was_withdrawn_is_not_run(self, function: Function, machine: Any, example: dict[str, Any]):
+        event = accepted(function, machine, example)
+        deps.executions().withdraw(event["execution_id"])
+        with pytest.raises(ExecutionNotFound):
+            function.invoke(event)
+        assert function.claude.requests() == []
+
+
+class TestReferences:
+    """Payloads that a state machine cannot carry."""
+
+    def test_a_large_output_is_answered_by_reference(
+        self, function: Function, example: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ):
+        event = {"agent_id": AGENT, "input": example, "principal": PRINCIPAL, "trace_id": TRACE}
+        whole = function.invoke(event)
+        monkeypatch.setattr("agent_platform.storage.payloads.INLINE_BYTES", 100)
+        execution = function.invoke(event)
+        assert execution["output"] is None
+        assert deps.payloads().get(execution["output_ref"]) == whole["output"]
+        assert stored(execution["id"]).output == whole["output"]
+
+    @pytest.mark.parametrize("reference", ["secrets/key", "queued/../secrets", "https://example.com/x"])
+    def test_a_reference_to_anything_else_is_refused(self, function: Function, reference: str):
+        with pytest.raises(InvalidInput, match="names no payload"):
+            function.invoke({"agent_id": AGENT, "input_ref": reference, "principal": PRINCIPAL})
+
+    @pytest.mark.parametrize("more", [{}, {"input": {}, "input_ref": "queued/x/input.json"}])
+    def test_an_input_comes_in_one_way(self, function: Function, more: dict[str, Any]):
+        with pytest.raises(InvalidInput, match="either `input` or `input_ref`"):
+            function.invoke({"agent_id": AGENT, "principal": PRINCIPAL, **more})
+
+
+class TestLinesOfABatch:
+    """Each an execution of its own, whose result is kept."""
+
+    @pytest.fixture
+    def batch(self, function: Function) -> Batch:  # noqa: ARG002 - it sets the environment
+        from datetime import UTC, datetime
+
+        from agent_platform.ids import new_id
+
+        deps.direct()
+        batch = Batch(
+            id=new_id(), agent_id=AGENT, status="running", format="jsonl", owner="user-1", created_at=datetime.now(UTC)
+        )
+        deps.direct()._batches.create(batch)
+        return batch
+
+    def line(self, batch: Batch, value: dict[str, Any], number: int = 1) -> dict[str, Any]:
+        item = {"line": number, "execution_id": line_execution_id(batch.id, number), "input": value}
+        request = {"agent_id": AGENT, "principal": PRINCIPAL, "trace_id": TRACE, "batch_id": batch.id, "item": item}
+        return {"batch_line": request}
+
+    def result(self, batch: Batch, number: int = 1) -> LineResult | None:
+        return next(deps.direct()._batches.lines(batch.id, [number]))
+
+    def test_a_line_is_run_once_and_its_result_kept(self, function: Function, batch: Batch, example: dict[str, Any]):
+        for _ in range(2):
+            assert function.invoke(self.line(batch, example))["status"] == "succeeded"
+        assert len(function.claude.requests()) == 1
+        kept = self.result(batch)
+        assert kept is not None
+        execution = stored(str(kept.execution_id))
+        assert (kept.status, kept.output, execution.batch_id) == ("succeeded", execution.output, batch.id)
+
+    def test_a_faulty_line_keeps_every_fault_by_field(self, function: Function, batch: Batch):
+        with pytest.raises(InvalidInput):
+            function.invoke(self.line(batch, {"invoice": {}}))
+        told = {"execution_id": "x", "error": "InvalidInput", "cause": "", "batch": {"batch_id": batch.id, "line": 1}}
+        function.invoke({"record_failure": told})
+        kept = self.result(batch)
+        assert kept is not None
+        assert kept.status == "failed"
+        assert "input.purchase_order" in [each["field"] for each in kept.errors]
+
+    def test_a_line_whose_function_died_gets_its_result_from_the_state_machine(self, function: Function, batch: Batch):
+        place = {"batch_id": batch.id, "line": 7}
+        told = {"execution_id": "e7", "error": "Sandbox.Timedout", "cause": "", "batch": place}
+        assert function.invoke({"record_failure": told})["status"] is None
+        kept = self.result(batch, 7)
+        assert kept is not None
+        assert kept.error is not None
+        assert kept.error.code == "deadline_exceeded"
+
+    def test_no_line_of_a_cancelled_batch_is_run(self, function: Function, batch: Batch, example: dict[str, Any]):
+        deps.direct()._batches.change(batch, status="cancelled")
+        with pytest.raises(ExecutionCancelled):
+            function.invoke(self.line(batch, example))
+        assert function.claude.requests() == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ("InvalidInput", "invalid_input"),
+        ("ModelCircuitOpen", "model_circuit_open"),
+        ("TimedOut", "deadline_exceeded"),
+        ("Lambda.Unknown", "internal_error"),
+        ("FieldError", "internal_error"),
+    ],
+)
+def test_a_failure_has_the_code_of_the_error_table(error: str, code: str):
+    assert failure_of(error, "why").code == code
+    if code == "internal_error":
+        assert "why" not in failure_of(error, "why").message
