@@ -25,6 +25,7 @@ from agent_platform.errors import (
     SessionBusy,
     SessionNotFound,
     StorageUnavailable,
+    TeamFailed,
     ToolLoopExceeded,
     Unauthenticated,
     UnsupportedMediaType,
@@ -100,7 +101,7 @@ REFUSALS = (
 )
 """What stops an execution before it is one."""
 FAILURES = (
-    *(ModelError, *ModelError.__subclasses__(), ToolLoopExceeded, CostLimitReached, DeclinedByRule),
+    *(ModelError, *ModelError.__subclasses__(), ToolLoopExceeded, TeamFailed, CostLimitReached, DeclinedByRule),
     *(DeadlineExceeded, StorageUnavailable),
 )
 """What an execution can end with."""

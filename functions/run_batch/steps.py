@@ -8,7 +8,7 @@ from typing import Any
 
 from agent_platform import errors
 from agent_platform.agents.catalogue import Catalogue
-from agent_platform.errors import InvalidInput, PlatformError
+from agent_platform.errors import InvalidInput, PayloadMissing, PlatformError
 from agent_platform.observability import get_logger
 from agent_platform.storage.batches import (
     MAX_LINES,
@@ -18,7 +18,7 @@ from agent_platform.storage.batches import (
     line_execution_id,
 )
 from agent_platform.storage.executions import Failure
-from agent_platform.storage.payloads import PayloadMissing, compact, is_large
+from agent_platform.storage.payloads import compact, is_large
 from functions.run_batch.csv_lines import csv_lines
 from functions.run_batch.json_lines import json_lines
 from functions.run_batch.line import Line

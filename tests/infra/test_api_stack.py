@@ -215,7 +215,7 @@ def test_the_control_plane_reads_executions_and_writes_no_more_than_the_end_of_o
 def test_the_control_plane_starts_batches_stops_runs_and_signs_for_files_of_batches(stage: Synthesized) -> None:
     found = {
         (each.action, each.resource.partition("run_")[2] or each.resource.partition("/")[2])
-        for each in own_grants(stage, "Api")
+        for each in stage.grants("Api", "Api")
         if each.action.partition(":")[0] in {"states", "s3"}
     }
 

@@ -8,12 +8,15 @@ from pydantic import Field
 
 from agent_platform.errors import (
     AgentNotFound,
+    BadRequest,
     Forbidden,
     InvalidInput,
     MalformedJson,
     NotFound,
+    PayloadTooLarge,
     StorageUnavailable,
     Unauthenticated,
+    UnsupportedMediaType,
 )
 from agent_platform.http import CurrentPrincipal, problems
 from agent_platform.resilience.account import agent_account, user_account
@@ -27,7 +30,7 @@ router = APIRouter(
 )
 FOR_ADMINISTRATORS = problems(Forbidden, NotFound, InvalidInput)
 OF_AGENTS = problems(Forbidden, NotFound, AgentNotFound, InvalidInput)
-CHANGING = problems(MalformedJson)
+CHANGING = problems(BadRequest, MalformedJson, PayloadTooLarge, UnsupportedMediaType)
 
 UserId = Annotated[str, Path(max_length=100, examples=["019ab2c4-7d10-7c3e-9f52-6f1f0f3a9b11"])]
 Segment = Annotated[str, Path(max_length=50)]

@@ -49,7 +49,8 @@ class TestExecute:
         execution = function.execute({"input": example}).json
         assert set(execution) == {
             *("id", "agent_id", "agent_version", "status", "input", "output", "error", "model", "provider", "usage"),
-            *("cost_usd", "duration_ms", "started_at", "finished_at", "trace_id", "owner", "tool_calls"),
+            *("cost_usd", "duration_ms", "started_at", "finished_at", "trace_id", "owner", "tool_calls", "cached"),
+            *("delegated_cost_usd", "escalation", "redactions", "parent_id", "session_id", "batch_id"),
         }
         assert isinstance(execution["cost_usd"], float)
         assert execution["cost_usd"] > 0
@@ -221,7 +222,7 @@ class TestInfoAndHealth:
         assert answer.status == 200
         assert set(answer.json) == {
             *("id", "group", "name", "version", "summary", "use_when", "not_when", "tags", "model", "effort", "tools"),
-            *("memory", "framework", "input", "output", "example", "guardrails", "limits"),
+            *("memory", "framework", "consults", "team", "input", "output", "example", "guardrails", "limits"),
         }
         assert (answer.json["id"], answer.json["group"]) == (AGENT, "finance-accounting")
         assert answer.json["input"] == definition.input

@@ -12,12 +12,12 @@ from agent_platform.errors import (
     InvalidInput,
     ModelOverloaded,
     ModelRefused,
+    PayloadMissing,
     StorageUnavailable,
 )
 from agent_platform.storage.batches import Batch, LineResult, line_execution_id
 from agent_platform.storage.dynamodb import dynamodb
 from agent_platform.storage.executions import Execution
-from agent_platform.storage.payloads import PayloadMissing
 from functions.run_agent import deps
 from functions.run_agent.invoke import failure_of
 from tests.fakes.aws import EXECUTIONS_TABLE, OUTBOX_TABLE

@@ -81,14 +81,27 @@ def test_an_event_tells_who_ran_what_with_which_outcome_and_cost():
         "error": None,
         "usage": {"input_tokens": 10, "output_tokens": 20, "cache_read_tokens": 30, "cache_write_tokens": 40},
         "tool_calls": 2,
+        "cached": False,
+        "delegated_cost_usd": 0,
+        "escalation": None,
+        "parent_id": None,
+        "session_id": None,
+        "batch_id": None,
+        "redactions": {},
     }
 
 
 def test_neither_input_nor_output_leaves_in_an_event():
     outgoing = agent_executed(
-        an_execution(input={"secret-field": "secret-value"}, output={"secret-answer": "secret-text"}), "outbox"
+        an_execution(
+            input={"secret-field": "secret-value"},
+            output={"secret-answer": "secret-text"},
+            escalation={"rule": "A broken seal", "reason": "The note says secret-text"},
+        ),
+        "outbox",
     )
     assert "secret" not in outgoing.event
+    assert json.loads(outgoing.event)["data"]["escalation"] == {"rule": "A broken seal"}
 
 
 def test_the_trace_goes_on_in_the_form_of_w3c():

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 import boto3
 import pytest
 
-from agent_platform.errors import InvalidInput, StorageUnavailable
+from agent_platform.errors import InvalidInput, PayloadMissing, StorageUnavailable
 from agent_platform.events.executions import agent_executed
 from agent_platform.storage import payloads as module
 from agent_platform.storage.counters import AgentCounters
 from agent_platform.storage.dynamodb import dynamodb
 from agent_platform.storage.executions import ExecutionRepository
-from agent_platform.storage.payloads import INLINE_BYTES, PayloadMissing, PayloadStore, checked_reference
+from agent_platform.storage.payloads import INLINE_BYTES, PayloadStore, checked_reference
 from tests.fakes.aws import AGENT_METRICS_TABLE, EXECUTIONS_TABLE, OUTBOX_TABLE, PAYLOADS_BUCKET
 from tests.fakes.executions import an_execution
 

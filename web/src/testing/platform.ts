@@ -220,6 +220,142 @@ export function executionHandlers(
 /** What a record lacks as long as its run waits for its turn. */
 export const NOT_OVER = { status: 'queued', output: null, finished_at: null, cost_usd: 0, duration_ms: 0 } as const;
 
+/** Conversations with agents that remember; the turns are those that `executionHandlers` recorded. */
+export function conversationHandlers(
+  identity: FakeIdentity,
+  sessions: Schemas['AgentSession'][],
+  records: Schemas['Execution'][],
+): RequestHandler[] {
+  const turnsOf = (id: unknown) => records.filter(({ session_id }) => session_id === id);
+  const found = (id: unknown) => sessions.find((session) => session.id === id);
+  const gone = () => problem(404, 'session_not_found', 'You have no such session.');
+  return [
+    http.post(`${API}/sessions`, async ({ request }) => {
+      const { agent_id } = (await request.json()) as Schemas['CreateSessionRequest'];
+      const made = session(agent_id, { id: `s-${sessions.length + 1}`, title: null });
+      sessions.unshift(made);
+      return identity.refusal(request) ?? HttpResponse.json(made, { status: 201 });
+    }),
+    http.get(`${API}/sessions`, ({ request }) => {
+      const agentId = new URL(request.url).searchParams.get('agent_id');
+      const items = sessions.filter((one) => one.agent_id === agentId);
+      return identity.refusal(request) ?? HttpResponse.json({ items, next_cursor: null });
+    }),
+    http.get(`${API}/sessions/:id`, ({ request, params }) => {
+      const one = found(params['id']);
+      return identity.refusal(request) ?? (one ? HttpResponse.json(one) : gone());
+    }),
+    http.delete(`${API}/sessions/:id`, ({ request, params }) => {
+      const place = sessions.findIndex(({ id }) => id === params['id']);
+      if (place < 0) return gone();
+      sessions.splice(place, 1);
+      return identity.refusal(request) ?? new HttpResponse(null, { status: 204 });
+    }),
+    http.get(`${API}/sessions/:id/turns`, ({ request, params }) => {
+      if (!found(params['id'])) return gone();
+      const recorded = turnsOf(params['id']);
+      const items: Schemas['SessionTurn'][] = recorded.map((record, place) => ({
+        number: recorded.length - place,
+        execution_id: record.id,
+        created_at: record.started_at,
+        input: record.input,
+        output: record.output ?? {},
+        shortened: false,
+      }));
+      return identity.refusal(request) ?? HttpResponse.json({ items, next_cursor: null });
+    }),
+  ];
+}
+
+export function session(agentId: string, more: Partial<Schemas['AgentSession']> = {}): Schemas['AgentSession'] {
+  return {
+    id: 's-0',
+    agent_id: agentId,
+    title: 'Error 809 at home',
+    turns: 1,
+    created_at: '2026-03-04T09:00:00Z',
+    updated_at: '2026-03-04T09:30:00Z',
+    expires_at: '2026-06-02T09:30:00Z',
+    ...more,
+  };
+}
+
+/** Batches, the newest first; `orders` collects what was asked for, `uploads` the files that were sent. */
+export function batchHandlers(
+  identity: FakeIdentity,
+  batches: Schemas['BatchView'][],
+  orders: Schemas['NewBatch'][] = [],
+  uploads: string[] = [],
+): RequestHandler[] {
+  const change = (id: unknown, more: Partial<Schemas['BatchView']>) => {
+    const place = batches.findIndex((one) => one.id === id);
+    const known = batches[place];
+    if (!known) return problem(404, 'batch_not_found', 'You have no such batch.');
+    batches[place] = { ...known, ...more };
+    return HttpResponse.json(batches[place], { status: 202 });
+  };
+  return [
+    http.post(`${API}/batches`, async ({ request }) => {
+      const order = (await request.json()) as Schemas['NewBatch'];
+      orders.push(order);
+      const made = batch(order.agent_id, {
+        id: `b-${batches.length + 1}`,
+        format: order.format,
+        status: order.inputs ? 'ready' : 'waiting',
+        counts: null,
+        upload: order.inputs ? null : UPLOAD,
+      });
+      batches.unshift(made);
+      return identity.refusal(request) ?? HttpResponse.json(made, { status: 201 });
+    }),
+    http.put(UPLOAD.url, async ({ request }) => {
+      if (request.headers.get('content-type') !== UPLOAD.content_type) return new HttpResponse(null, { status: 403 });
+      uploads.push(await request.text());
+      return new HttpResponse(null, { status: 200 });
+    }),
+    http.get(
+      `${API}/batches`,
+      ({ request }) => identity.refusal(request) ?? HttpResponse.json({ items: batches, next_cursor: null }),
+    ),
+    http.get(`${API}/batches/:id`, ({ request, params }) => {
+      const one = batches.find(({ id }) => id === params['id']);
+      const answer = one ? HttpResponse.json(one) : problem(404, 'batch_not_found', 'You have no such batch.');
+      return identity.refusal(request) ?? answer;
+    }),
+    http.post(`${API}/batches/:id/start`, ({ params }) => change(params['id'], { status: 'running', upload: null })),
+    http.post(`${API}/batches/:id/cancel`, ({ params }) =>
+      change(params['id'], { status: 'cancelled', finished_at: '2026-03-04T09:31:00Z' }),
+    ),
+  ];
+}
+
+const UPLOAD: Schemas['Upload'] = {
+  url: 'https://payloads.example.com/batches/b-1/upload.csv',
+  method: 'PUT',
+  content_type: 'text/csv',
+  max_bytes: 104_857_600,
+  expires_at: '2026-03-04T10:30:00Z',
+};
+
+/** A batch in the middle of its work. */
+export function batch(agentId: string, more: Partial<Schemas['BatchView']> = {}): Schemas['BatchView'] {
+  return {
+    id: 'b-0',
+    agent_id: agentId,
+    status: 'running',
+    format: 'jsonl',
+    created_at: '2026-03-04T09:30:00Z',
+    started_at: '2026-03-04T09:30:01Z',
+    finished_at: null,
+    counts: { total: 480, pending: 204, running: 20, succeeded: 247, failed: 9 },
+    cost_usd: null,
+    error: null,
+    upload: null,
+    results: null,
+    ...more,
+  };
+}
+
 /** The record of a run that answered the agent's example on the offline model. */
 export function execution(agent: AgentInfo, more: Partial<Schemas['Execution']> = {}): Schemas['Execution'] {
   return {

@@ -41,6 +41,7 @@ PlatformError
 ├── TeamFailed                    502  no member of a team could answer
 ├── ToolLoopExceeded              502
 └── StorageUnavailable            503
+    └── PayloadMissing            503  a large input or output is not where its record says
 
 Each class is one row of the error table: its `status` and `code` are what a caller of the API sees (RFC 9457).
 """
@@ -276,14 +277,13 @@ class InvalidInput(PlatformError):
 
 
 class ModelError(PlatformError):
-    """The model could not answer.
-
-    `transient` says that another try may succeed; `uncertain`, that nobody knows whether this one will be billed.
-    """
+    """The model could not answer."""
 
     status, code, title = 502, "model_error", "Model error"
     transient = True
+    """Whether another try may succeed."""
     uncertain = False
+    """Whether nobody knows if this try will be billed."""
 
 
 class ModelRefused(ModelError):
@@ -350,3 +350,9 @@ class StorageUnavailable(PlatformError):
     """A database or table does not answer; nothing was written."""
 
     status, code, title = 503, "storage_unavailable", "Storage unavailable"
+
+
+class PayloadMissing(StorageUnavailable):
+    """A large input or output is not, or no longer, where it should lie."""
+
+    code, title = "payload_missing", "Payload missing"

@@ -1,6 +1,7 @@
-import { Skeleton } from '@mantine/core';
+import { Button, Skeleton } from '@mantine/core';
+import { IconStack2 } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
-import { createRoute } from '@tanstack/react-router';
+import { createRoute, Link } from '@tanstack/react-router';
 
 import { memberRoute } from '@/app/routes/member';
 import { usePageTitle } from '@/app/use-page-title';
@@ -35,7 +36,18 @@ function AgentPage() {
   if (!agent) return <AgentSkeleton />;
   return (
     <>
-      <AgentHeader agent={agent} />
+      <AgentHeader
+        agent={agent}
+        actions={
+          <Button
+            variant="default"
+            leftSection={<IconStack2 size={16} stroke={1.75} aria-hidden="true" />}
+            renderRoot={(props) => <Link {...props} to="/batches" search={{ agent: agent.id }} />}
+          >
+            Run a batch
+          </Button>
+        }
+      />
       {agent.memory !== 'none' && <ConversationsPanel agentId={agent.id} />}
       <RunPanel key={agent.id} agent={agent} budget={<BudgetCard />} />
     </>

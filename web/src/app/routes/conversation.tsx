@@ -10,7 +10,7 @@ import { ProblemAlert } from '@/components/problem-alert';
 import { type AgentInfo, getAgentOptions } from '@/features/agents/api/get-agent';
 import { BudgetCard } from '@/features/budget/components/budget-card';
 import { getConversationOptions } from '@/features/conversations/api/get-conversation';
-import { useTurnAnswered } from '@/features/conversations/api/list-turns';
+import { useNewestTurn, useTurnAnswered } from '@/features/conversations/api/list-turns';
 import { Asked } from '@/features/conversations/components/asked';
 import { ConversationHeader } from '@/features/conversations/components/conversation-header';
 import { ConversationList } from '@/features/conversations/components/conversation-list';
@@ -21,7 +21,7 @@ import { RunProblem } from '@/features/executions/components/run-problem';
 import { Running } from '@/features/executions/components/running';
 import { useRun } from '@/features/executions/components/use-run';
 import { ApiProblem } from '@/lib/api/problem';
-import { withoutTexts } from '@/lib/json-schema/gist';
+import { nextTurn } from '@/lib/json-schema/gist';
 import type { JsonObject } from '@/lib/json-schema/types';
 
 export const conversationRoute = createRoute({
@@ -69,6 +69,8 @@ function Talk({ conversationId, agent }: { conversationId: string; agent: AgentI
       if (output) addTurn({ execution_id: id, created_at: started_at, input, output });
     },
   });
+  const newest = useNewestTurn(conversationId);
+  const said = execution?.input ?? newest?.input;
   const isAboutFields = error instanceof ApiProblem && error.fields.length > 0;
   return (
     <>
@@ -85,16 +87,19 @@ function Talk({ conversationId, agent }: { conversationId: string; agent: AgentI
           </div>
         )}
       </Turns>
-      {/* After an answer the form begins anew: what was said is said, the rest still holds. */}
-      <InputPanel
-        key={execution?.id}
-        agent={agent}
-        title="Your turn"
-        start={execution && withoutTexts(execution.input as JsonObject)}
-        problem={error}
-        isRunning={startedAt !== null}
-        onRun={run}
-      />
+      {/* After an answer the form begins anew: what was said is said, the rest is remembered. */}
+      {newest !== undefined && (
+        <InputPanel
+          key={execution?.id}
+          agent={agent}
+          title="Your turn"
+          action="Send"
+          start={said && nextTurn(said as JsonObject, agent.input)}
+          problem={error}
+          isRunning={startedAt !== null}
+          onRun={run}
+        />
+      )}
     </>
   );
 }

@@ -5,6 +5,7 @@ import { memberRoute } from '@/app/routes/member';
 import classes from '@/app/routes/list-head.module.css';
 import { usePageTitle } from '@/app/use-page-title';
 import { AgentName } from '@/features/agents/components/agent-name';
+import { GroupName } from '@/features/agents/components/group-name';
 import { BudgetCard } from '@/features/budget/components/budget-card';
 import type { ExecutionStatus } from '@/features/executions/api/get-execution';
 import type { ExecutionFilter } from '@/features/executions/api/list-executions';
@@ -47,7 +48,7 @@ function ExecutionsPage() {
         <ExecutionFilters filter={filter} onChange={(search) => void navigate({ search, replace: true })} />
       </header>
       <BudgetCard />
-      <ExecutionList filter={filter} AgentName={AgentName} />
+      <ExecutionList filter={filter} AgentName={AgentName} GroupName={GroupName} />
     </>
   );
 }

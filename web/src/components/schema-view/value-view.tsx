@@ -29,7 +29,7 @@ export function ValueView({ value, schema: given }: ValueViewProps) {
     return (
       <dl className={classes.pairs}>
         {parts.map((part) => (
-          <div key={part.name} className={classes.pair} data-block={part.weight === 'block' || undefined}>
+          <div key={part.name} className={classes.pair} data-block={part.weight !== 'headline' || undefined}>
             <dt title={part.description}>{part.title}</dt>
             <dd>
               <ValueView value={part.value} schema={part.schema} />

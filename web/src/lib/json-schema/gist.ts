@@ -22,10 +22,16 @@ export function gistOf(input: JsonObject, schema?: Schema): { text: string; isWh
   return { text, isWhole: named.length === values.length };
 }
 
-/** What is left of an input for the next one: all but its long texts, which the writer says anew. */
-export function withoutTexts(input: JsonObject): JsonObject {
+/**
+ * What the next turn of a conversation begins with: what each turn has to say, without its long texts, since those are
+ * what is new. The rest was said, and is remembered.
+ */
+export function nextTurn(input: JsonObject, schema: Schema): JsonObject {
+  const needed = schema.required ?? [];
   return Object.fromEntries(
-    Object.entries(input).filter(([, value]) => typeof value !== 'string' || value.length <= LONG),
+    Object.entries(input).filter(
+      ([name, value]) => needed.includes(name) && (typeof value !== 'string' || value.length <= LONG),
+    ),
   );
 }
 

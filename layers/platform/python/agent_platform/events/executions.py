@@ -6,13 +6,16 @@ from agent_platform.storage.outbox import OutboxEvent
 
 
 def agent_executed(execution: Execution, table: str) -> OutboxEvent:
-    """`agent.executed`, ready for the outbox: cost and outcome, never input or output, which stay in one place."""
+    """`agent.executed`, ready for the outbox: cost and outcome, never content, which stays in one place."""
     event = CloudEvent(
         type="agent.executed",
         subject=execution.agent_id,
         time=execution.finished_at or execution.started_at,
         traceparent=traceparent(execution.trace_id, execution.id.replace("-", "")[-16:]),
-        data=execution.model_dump(mode="json", exclude={"input", "output", "trace_id"}),
+        # Why something was handed to a person may quote the input.
+        data=execution.model_dump(
+            mode="json", exclude={"input": True, "output": True, "trace_id": True, "escalation": {"reason"}}
+        ),
     )
     return OutboxEvent(
         table=table,

@@ -11,10 +11,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent_platform.cursors import decode_cursor, encode_cursor
-from agent_platform.errors import BatchNotFound, PlatformError
+from agent_platform.errors import BatchNotFound, PayloadMissing, PlatformError
 from agent_platform.storage.dynamodb import dynamodb, storage_errors
 from agent_platform.storage.executions import RETENTION_DAYS, Execution, Failure, Timestamp, Usd
-from agent_platform.storage.payloads import BATCHES, PayloadMissing, PayloadStore, compact
+from agent_platform.storage.payloads import BATCHES, PayloadStore, compact
 
 FILE_DAYS = 30
 """How long uploads, lines and results are kept; the executions themselves are kept as all others."""

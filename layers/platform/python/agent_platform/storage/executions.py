@@ -90,7 +90,7 @@ ExecutionStatus = Literal["queued", "running", "succeeded", "failed", "cancelled
 class ExecutionSummary(BaseModel):
     """What a list shows of an execution."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
     id: str
     agent_id: str

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from agent_platform.errors import ConfigurationError, InvalidInput, StorageUnavailable
+from agent_platform.errors import ConfigurationError, InvalidInput, PayloadMissing, StorageUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -33,10 +33,6 @@ _REFERENCE = re.compile(
 
 _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 _DEPLOYMENT_FAULTS = frozenset({"AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch"})
-
-
-class PayloadMissing(StorageUnavailable):
-    """There is no object under this key (any more)."""
 
 
 @cache

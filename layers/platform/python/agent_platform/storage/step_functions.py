@@ -98,7 +98,7 @@ class StateMachine:
         client = step_functions()
         with _errors("Looking at the state machine"):
             try:
-                runs = client.list_map_runs(executionArn=self._run(name))["mapRuns"]
+                runs = client.list_map_runs(executionArn=self._run(name)).get("mapRuns")
             except client.exceptions.ExecutionDoesNotExist:
                 return None
             if not runs:

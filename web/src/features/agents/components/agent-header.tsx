@@ -1,6 +1,7 @@
 import { Badge, Text, Title, Tooltip } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
 
 import type { AgentInfo } from '@/features/agents/api/get-agent';
 import { listGroupsOptions } from '@/features/agents/api/list-groups';
@@ -10,8 +11,14 @@ import { Diversion } from '@/features/agents/components/diversion';
 import { ModelTier } from '@/features/agents/components/model-tier';
 import { inWords, titleOf } from '@/lib/json-schema/titles';
 
+interface AgentHeaderProps {
+  agent: AgentInfo;
+  /** What else can be done with it. */
+  actions?: ReactNode;
+}
+
 /** What an agent is for, what it is not for, and what it works with. */
-export function AgentHeader({ agent }: { agent: AgentInfo }) {
+export function AgentHeader({ agent, actions }: AgentHeaderProps) {
   const groups = useQuery(listGroupsOptions);
   const groupName = groups.data?.find((group) => group.id === agent.group)?.name ?? titleOf(agent.group);
   return (
@@ -23,7 +30,10 @@ export function AgentHeader({ agent }: { agent: AgentInfo }) {
           {groupName}
         </Link>
       </nav>
-      <Title order={1}>{agent.name}</Title>
+      <div className={classes.line}>
+        <Title order={1}>{agent.name}</Title>
+        {actions}
+      </div>
       <Text className={classes.summary}>{agent.summary}</Text>
       <div className={classes.facts}>
         <ModelTier tier={agent.model} />

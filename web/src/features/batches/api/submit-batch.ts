@@ -22,7 +22,7 @@ export function useSubmitBatch() {
       const batch = await createBatch({ agent_id: agentId, format: file.format, ...inputs });
       if (!file.inputs && batch.upload) {
         setUploaded(0);
-        await uploadInputs(batch.upload, file, setUploaded);
+        await uploadInputs(batch.upload, file.content, setUploaded);
       }
       return startBatch(batch.id);
     },

@@ -1,24 +1,14 @@
-import type { InputFile } from '@/features/batches/input-file';
 import { ApiProblem, unreachable } from '@/lib/api/problem';
+import type { components } from '@/lib/api/schema';
 
-/** The address is signed for a file of this kind. */
-const CONTENT_TYPES = { jsonl: 'application/jsonl', csv: 'text/csv' } as const;
-
-interface Target {
-  url: string;
-  method: string;
-}
+type Upload = components['schemas']['Upload'];
 
 /**
  * Sends a file to an address that is signed for it alone, telling how much has arrived (0 to 1). `fetch` cannot tell.
  *
  * @throws {ApiProblem} the store did not take it.
  */
-export function uploadInputs(
-  { url, method }: Target,
-  file: InputFile,
-  onProgress: (share: number) => void,
-): Promise<void> {
+export function uploadInputs(upload: Upload, file: Blob, onProgress: (share: number) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.upload.onprogress = ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0);
@@ -27,9 +17,9 @@ export function uploadInputs(
       if (request.status >= 200 && request.status < 300) resolve();
       else reject(notTaken(request.status));
     };
-    request.open(method, url);
-    request.setRequestHeader('content-type', CONTENT_TYPES[file.format]);
-    request.send(file.content);
+    request.open(upload.method, upload.url);
+    request.setRequestHeader('content-type', upload.content_type);
+    request.send(file);
   });
 }
 

@@ -1,10 +1,15 @@
 import { Progress } from '@mantine/core';
 
-import type { Batch } from '@/features/batches/api/get-batch';
+import type { components } from '@/lib/api/schema';
 import { formatCount } from '@/lib/format';
 
+interface BatchBarProps {
+  counts: components['schemas']['BatchCounts'];
+  size: 'sm' | 'lg';
+}
+
 /** How far a batch is: what succeeded, what failed, what is being run. */
-export function BatchBar({ counts, size }: { counts: Batch['counts']; size: 'sm' | 'lg' }) {
+export function BatchBar({ counts, size }: BatchBarProps) {
   const total = Math.max(1, counts.total);
   const part = (count: number) => (count / total) * 100;
   return (

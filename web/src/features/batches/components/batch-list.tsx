@@ -32,15 +32,15 @@ export function BatchList({ AgentName }: { AgentName: ComponentType<{ id: string
                 <AgentName id={batch.agent_id} />
               </Link>
               <span className={classes.facts}>
-                {formatCount(batch.counts.total)} inputs ·{' '}
+                {batch.counts && `${formatCount(batch.counts.total)} inputs · `}
                 <time dateTime={batch.created_at} title={formatMoment(batch.created_at)}>
                   {formatAgo(batch.created_at)}
                 </time>
               </span>
             </div>
             <BatchStatus status={batch.status} />
-            <BatchBar counts={batch.counts} size="sm" />
-            <span className={classes.cost}>{formatUsd(batch.cost_usd)}</span>
+            <span className={classes.progress}>{batch.counts && <BatchBar counts={batch.counts} size="sm" />}</span>
+            <span className={classes.cost}>{batch.cost_usd === null ? '–' : formatUsd(batch.cost_usd)}</span>
           </li>
         ))}
       </ul>

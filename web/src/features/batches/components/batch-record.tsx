@@ -9,17 +9,19 @@ import { BatchBar } from '@/features/batches/components/batch-bar';
 import classes from '@/features/batches/components/batch-record.module.css';
 import { formatCount, formatUsd } from '@/lib/format';
 
+/** As long as the file has not been read, nobody knows how much there is. */
+const NOTHING_READ = { total: 0, pending: 0, running: 0, succeeded: 0, failed: 0 };
+
 /** How far a batch is, what it cost, and its answers when they are there. */
 export function BatchRecord({ batch }: { batch: Batch }) {
   const cancel = useCancelBatch(batch.id);
   const { counts } = batch;
   const figures = [
-    ['Inputs', formatCount(counts.total)],
-    ['Waiting', formatCount(counts.pending)],
-    ['Running', formatCount(counts.running)],
-    ['Succeeded', formatCount(counts.succeeded)],
-    ['Failed', formatCount(counts.failed)],
-    ['Cost', formatUsd(batch.cost_usd)],
+    ['Inputs', counts?.total],
+    ['Waiting', counts?.pending],
+    ['Running', counts?.running],
+    ['Succeeded', counts?.succeeded],
+    ['Failed', counts?.failed],
   ] as const;
   return (
     <Panel
@@ -36,7 +38,7 @@ export function BatchRecord({ batch }: { batch: Batch }) {
               Download the results
             </Button>
           )}
-          {!isOver(batch.status) && (
+          {!isOver(batch) && batch.status !== 'cancelled' && (
             <Button
               variant="default"
               leftSection={<IconPlayerStop size={16} stroke={1.75} aria-hidden="true" />}
@@ -55,24 +57,30 @@ export function BatchRecord({ batch }: { batch: Batch }) {
           {batch.error.message}
         </Alert>
       )}
-      <BatchBar counts={counts} size="lg" />
+      <BatchBar counts={counts ?? NOTHING_READ} size="lg" />
       <dl className={classes.figures} role="group" aria-label="Figures">
-        {figures.map(([name, value]) => (
+        {figures.map(([name, count]) => (
           <div key={name}>
             <dt>{name}</dt>
-            <dd>{value}</dd>
+            <dd>{count === undefined ? '–' : formatCount(count)}</dd>
           </div>
         ))}
+        <div>
+          <dt>Cost</dt>
+          <dd>{batch.cost_usd === null ? '–' : formatUsd(batch.cost_usd)}</dd>
+        </div>
       </dl>
       {cancel.isError && <ProblemAlert error={cancel.error} title="It was not cancelled" />}
     </Panel>
   );
 }
 
-function whatHappens({ status, results }: Batch): string {
+function whatHappens(batch: Batch): string {
+  const { status, results } = batch;
   if (status === 'waiting') return 'Its inputs are not all there yet, so nothing is run.';
   if (status === 'ready') return 'Its inputs are there; it was not started.';
   if (status === 'running') return 'You may leave this page: the batch goes on.';
   if (results) return 'One line of JSON for each input, in the order of the inputs.';
+  if (status === 'cancelled' && !isOver(batch)) return 'What was answered before is being collected.';
   return status === 'cancelled' ? 'What was answered before stands under Executions.' : '';
 }

@@ -1,4 +1,4 @@
-import { type InfiniteData, infiniteQueryOptions, useQueryClient } from '@tanstack/react-query';
+import { type InfiniteData, infiniteQueryOptions, useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 
 import { getConversationOptions } from '@/features/conversations/api/get-conversation';
 import { answerOf, api } from '@/lib/api/client';
@@ -23,9 +23,17 @@ export function listTurnsOptions(conversationId: string) {
           signal,
         }),
       ),
+    // A turn may have been answered while another page was open.
+    staleTime: 0,
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
   });
+}
+
+/** The turn that was answered last: null before the first, undefined as long as nobody knows. */
+export function useNewestTurn(conversationId: string): Turn | null | undefined {
+  const { data } = useInfiniteQuery(listTurnsOptions(conversationId));
+  return data && (data.pages[0]?.items[0] ?? null);
 }
 
 /** Shows a turn that was just answered at once, and then looks at what was recorded. */

@@ -15,16 +15,16 @@ import { EscalationBadge } from '@/features/executions/components/escalation-bad
 import classes from '@/features/executions/components/execution-list.module.css';
 import { StatusBadge } from '@/features/executions/components/status-badge';
 import { formatAgo, formatDuration, formatMoment, formatUsd } from '@/lib/format';
-import { titleOf } from '@/lib/json-schema/titles';
 
 interface ExecutionListProps {
   filter: ExecutionFilter;
-  /** Shows what an agent is called, by its id. */
+  /** Show what an agent and a group are called, by their ids. */
   AgentName: ComponentType<{ id: string }>;
+  GroupName: ComponentType<{ id: string }>;
 }
 
 /** The caller's own runs, newest first; those that are not over are looked at again. */
-export function ExecutionList({ filter, AgentName }: ExecutionListProps) {
+export function ExecutionList({ filter, AgentName, GroupName }: ExecutionListProps) {
   const executions = useInfiniteQuery(listExecutionsOptions(filter));
   const items = executions.data?.pages.flatMap((page) => page.items) ?? [];
 
@@ -78,7 +78,7 @@ export function ExecutionList({ filter, AgentName }: ExecutionListProps) {
         </thead>
         <tbody>
           {items.map((execution) => (
-            <Row key={execution.id} execution={execution} AgentName={AgentName} />
+            <Row key={execution.id} execution={execution} AgentName={AgentName} GroupName={GroupName} />
           ))}
         </tbody>
       </table>
@@ -98,12 +98,11 @@ export function ExecutionList({ filter, AgentName }: ExecutionListProps) {
   );
 }
 
-interface RowProps {
+interface RowProps extends Omit<ExecutionListProps, 'filter'> {
   execution: ExecutionSummary;
-  AgentName: ExecutionListProps['AgentName'];
 }
 
-function Row({ execution, AgentName }: RowProps) {
+function Row({ execution, AgentName, GroupName }: RowProps) {
   const [group = ''] = execution.agent_id.split('/');
   const isDone = isOver(execution.status);
   return (
@@ -112,7 +111,9 @@ function Row({ execution, AgentName }: RowProps) {
         <Link to="/executions/$id" params={{ id: execution.id }} className={classes.link}>
           <AgentName id={execution.agent_id} />
         </Link>
-        <span className={classes.group}>{titleOf(group)}</span>
+        <span className={classes.group}>
+          <GroupName id={group} />
+        </span>
       </td>
       <td>
         <span className={classes.verdict}>

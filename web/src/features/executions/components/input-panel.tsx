@@ -15,6 +15,8 @@ import { isObject, type Json, type JsonObject, type Path, type Schema } from '@/
 interface InputPanelProps {
   agent: components['schemas']['AgentInfo'];
   title?: string;
+  /** What the button says. */
+  action?: string;
   /** What the form begins with; the agent's example otherwise. */
   start?: JsonObject | undefined;
   problem: Error | null;
@@ -29,6 +31,7 @@ interface InputPanelProps {
 export function InputPanel({
   agent,
   title = 'Input',
+  action = 'Run',
   start,
   problem,
   isRunning,
@@ -95,7 +98,7 @@ export function InputPanel({
               disabled={isBroken || isAccepting}
               leftSection={<IconPlayerPlayFilled size={14} />}
             >
-              Run
+              {action}
             </Button>
             {onRunInBackground && (
               <Button

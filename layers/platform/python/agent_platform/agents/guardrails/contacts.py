@@ -1,24 +1,18 @@
 """Detectors of telephone numbers and public IP addresses."""
 
 import re
+from dataclasses import dataclass
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import TYPE_CHECKING
 
 from agent_platform.agents.guardrails.finding import SPACE, Candidate, Detector, digits, is_another_number
 from agent_platform.agents.guardrails.payments import CARD
-
-if TYPE_CHECKING:
-    from phonenumbers import PhoneNumber
 
 _GAP = rf"(?:[{SPACE}().-]{{0,3}}|/)"
 _DATE = re.compile(
     r"[0-9]{4}([-/.])[0-9]{1,2}\1[0-9]{1,2}(?![0-9])|[0-9]{1,2}([-/.])[0-9]{1,2}\2(?:[0-9]{4}|[0-9]{2})(?![0-9])"
 )
 _AMOUNT = re.compile(rf"[+(]*[0-9]{{1,3}}(?:[{SPACE}.][0-9]{{3}})+\Z")
-_STEMS = (
-    *("phone", "tel", "tél", "mob", "móvil", "movil", "cell", "call", "dial", "text", "sms", "fax", "whats", "gsm"),
-    *("handy", "ruf", "durchwahl", "portable", "☎", "📞"),
-)
 _PHONE_WORD = re.compile(
     r"(?:phone|\btel|\btél|\bmobil|\bmob\b|\bmóvil|\bmovil|\bcell\b|\bcellulare|\bfax|\bcall(?:ed|ing|back)?\b|\bdial"
     r"|\bwhats ?app|\bsms|\btext(?:ed)?\b|handy|\b(?:an|not)?ruf|\bdurchwahl|\bportable|\bgsm|☎|📞)\w*"
@@ -38,21 +32,51 @@ _TRUNK = re.compile(
 
 def _international(candidate: Candidate) -> int:
     """The longest number with a country's code from the start of a candidate; an amount such as +1 250 000 is none."""
-    import phonenumbers
-
     text = _up_to_a_card(candidate)
     ends = [end for end in range(len(text), 7, -1) if text[end - 1].isdigit() and not text[end : end + 1].isdigit()]
-    parsed = [(end, number) for end in ends[:4] if (number := _parsed(digits(text[:end])))]
-    for end, number in parsed:
-        if phonenumbers.is_valid_number(number):
+    numbers = [(end, digits(text[:end]).removeprefix("00")) for end in ends[:4]]
+    plan = _plan_of(numbers[0][1]) if numbers else None
+    if plan is None:
+        return 0
+    for end, number in numbers:
+        if plan.valid.fullmatch(number):
             return end
     if "+" not in text:
         return 0  # 0049… may be an identifier that was filled up with zeros
-    possible = phonenumbers.ValidationResult.IS_POSSIBLE
-    for end, number in parsed:
-        if phonenumbers.is_possible_number_with_reason(number) == possible and not _AMOUNT.match(text[:end]):
+    for end, number in numbers:
+        if len(number) in plan.lengths and not _AMOUNT.match(text[:end]):
             return end
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A country's numbers: those that it gives out, and their lengths, both with its code."""
+
+    valid: re.Pattern[str]
+    lengths: frozenset[int]
+
+
+def _plan_of(number: str) -> _Plan | None:
+    """The plan by a number's first digits; no country's code begins another's."""
+    return next((plan for length in (1, 2, 3) if (plan := _plan(number[:length]))), None)
+
+
+@cache
+def _plan(code: str) -> _Plan | None:
+    """Of Google's metadata only the forms: parsing each number with its library takes a hundred times as long."""
+    import phonenumbers
+
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(code), ())
+    plans = [phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(int(code), each) for each in regions[:1]]
+    for plan in plans:
+        trunk = f"(?:{plan.national_prefix})?" if plan.national_prefix else ""
+        possible = plan.general_desc.possible_length
+        return _Plan(
+            re.compile(f"{code}{trunk}(?:{plan.general_desc.national_number_pattern})"),
+            frozenset(len(code) + each for each in possible),
+        )
+    return None
 
 
 def _up_to_a_card(candidate: Candidate) -> str:
@@ -63,15 +87,6 @@ def _up_to_a_card(candidate: Candidate) -> str:
         if begins and CARD.at(whole, candidate.start + index, candidate.field):
             return text[:index].rstrip(f"{SPACE}().-/")
     return text
-
-
-def _parsed(number: str) -> "PhoneNumber | None":
-    import phonenumbers
-
-    try:
-        return phonenumbers.parse("+" + number.removeprefix("00"), None)
-    except phonenumbers.NumberParseException:
-        return None
 
 
 def _by_form(candidate: Candidate) -> int:
@@ -114,18 +129,19 @@ def _ip(candidate: Candidate) -> int:
     return len(text) if address.is_global or any(address in network for network in _DOCUMENTATION) else 0
 
 
+_BEHIND_A_WORD = r"(?<![^\s.:#=(-])(?<![0-9][\s.:#=(-])(?<![0-9][\s.:#=(-][\s.:#=(-])"
+"""What a word and its punctuation leave possible: nothing, or some punctuation without a digit before it."""
+
 INTERNATIONAL = Detector(
     "phone",
     re.compile(rf"(?:(?<=\+)(?<![\w+]\+)|(?<=\+\())[0-9](?:{_GAP}[0-9]){{6,14}}(?![0-9])"),
     _international,
     opening="+(",
-    words=("+",),
 )
 WITH_ZEROS = Detector(
     "phone",
     re.compile(rf"(?<![.,/+-])00[1-9](?:{_GAP}[0-9]){{9,13}}(?!\w|[.,/-][0-9])"),
     _international,
-    words=("00",),
 )
 NATIONAL = Detector(
     "phone",
@@ -138,10 +154,10 @@ NATIONAL = Detector(
 )
 NAMED = Detector(
     "phone",
-    re.compile(rf"(?<![,+])[0-9](?:{_GAP}[0-9]){{6,14}}(?!\w|[-/:][0-9]|[.,][0-9])"),
+    re.compile(rf"{_BEHIND_A_WORD}[0-9](?:{_GAP}[0-9]){{6,14}}(?!\w|[-/:][0-9]|[.,][0-9])"),
     _by_word,
     opening="(",
-    words=_STEMS,
+    named=True,
 )
 IP_V4 = Detector("ip", re.compile(r"(?<![.-])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![\w-]|\.[0-9])"), _ip)
 IP_V6 = Detector("ip", re.compile(r"(?<![:.])[23][0-9A-Fa-f]{3}:[0-9A-Fa-f:.]{2,40}(?!\w)"), _ip)

@@ -3,9 +3,13 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 AROUND = 40
 """Characters before a candidate that may say what it is; the name of its field comes before them."""
+
+FIELD = 64
+"""Characters of a field's name that may say what it is: its last."""
 
 SPACE = " \u00a0\u202f"
 """Spaces that stand inside numbers: the ordinary one, and the two that do not break a line."""
@@ -44,11 +48,11 @@ class Detector:
 
     Attributes:
         kind: its name in the mark that replaces it and in the counts.
-        pattern: matches from the first digit on, and looks at a bounded number of characters.
+        pattern: matches from the first digit on, looks at a bounded number of characters and has no groups.
         check: decides.
         lead: characters before that digit that belong to it; the pattern has seen them by looking behind.
         opening: characters that belong to it as well where they stand before it, such as a bracket.
-        words: one of these, in lower case, stands in every text with it, or in the name of its field; none for any.
+        named: a word must stand before it, so that its form may be that of any number.
     """
 
     kind: str
@@ -56,7 +60,7 @@ class Detector:
     check: Check
     lead: int = 0
     opening: str = ""
-    words: tuple[str, ...] = ()
+    named: bool = False
 
     def at(self, text: str, place: int, field: str) -> Span | None:
         """What of this kind has its first digit at `place`."""
@@ -70,52 +74,82 @@ class Detector:
         return (start, start + length) if length else None
 
 
-_GAPS = rf"[{SPACE}().\-/\u2011]{{0,3}}"
-_PLACE = re.compile(
-    # A digit that begins a run of seven and no date, or that may begin an IP address;
-    r"[0-9](?:(?<![\w][0-9])(?<![0-9][-.,/:][0-9])(?![0-9]{3}-[01][0-9]-[0-3][0-9](?![0-9-]))"
-    rf"(?=(?:{_GAPS}[0-9]){{6}}|[0-9]{{0,2}}(?:\.[0-9]{{1,3}}){{3}}|[0-9A-Fa-f]{{3}}:[0-9A-Fa-f:])"
-    # or the first digit after the letters of an account or identity number.
-    rf"|(?<=[A-Za-z][0-9])(?<![0-9][0-9])(?=[0-9](?:[{SPACE}.-]?[0-9A-Za-z]){{5}})"
-    rf"|(?<=[A-Z][ -][0-9])(?=[0-9](?: ?[0-9A-Z]){{5}}))"
+_GAP = rf"[{SPACE}().\-/\u2011]"
+_CONTINUED = (
+    # What has a form of its own is no date, and long, or goes on behind a gap, in letters or as an address.
+    r"(?![0-9]{3}-[01][0-9]-[0-3][0-9](?![0-9-]))"
+    rf"(?=[0-9]*+(?:{_GAP}[{SPACE}0-9(]|[-+A-Z])|[0-9]{{11}}|[0-9A-Fa-f]{{3}}:)"
 )
-"""Where a scan stops. It passes over everything else at the speed of the regular expression engine."""
+_RUN = re.compile(rf"[0-9](?:{_GAP}{{0,3}}+[0-9])*+")
+
+FAILURES = 32
+"""Places tried in vain in one run of digits. Behind them the run is a table or an attack, and the rest of it stays."""
 
 
 class Scan:
-    """Several detectors at work in one scan; of two at one place, the one that comes first has it."""
+    """Several detectors at work in one scan; of two at one place, the one that comes first has it.
+
+    Their patterns are joined into one, so that the regular expression engine passes over whatever has none of the
+    forms. It looks at each run of digits once, from its first digit, and behind letters only for what begins with them.
+    """
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
-        words = [(each, each.words) for each in detectors]
-        self._stems = [(each, stems) for each, stems in words if stems]
-        self._detectors = detectors
+        after_letters = [each for each in detectors if each.lead]
+        formed = [each for each in detectors if not each.lead and not each.named]
+        named = [each for each in detectors if each.named]
+        self._groups = [*after_letters, *formed, *named, *after_letters]
+        self._places = re.compile(
+            r"[0-9](?<![0-9][0-9])(?:"
+            rf"(?<=[A-Za-z][0-9]){_any_of(after_letters)}"
+            r"|(?<!\w[0-9])(?<![0-9][-.,/:][0-9])"
+            rf"(?:{_CONTINUED}{_any_of(formed)}|{_any_of(named)}|(?<=[A-Z][ -][0-9]){_any_of(after_letters)}))"
+        )
+        self._ends = {len(after_letters), len(self._groups)}
 
     def spans(self, text: str, field: str) -> Iterator[tuple[str, Span]]:
         """Kind and place of each piece, in order and apart."""
-        if not _PLACE.search(text):
-            return
-        around = f"{field} {text}".lower()
-        silent = {id(each) for each, stems in self._stems if not any(stem in around for stem in stems)}
-        asked = [each for each in self._detectors if id(each) not in silent]
-        after_letters = [each for each in asked if each.lead]
-        after_others = [each for each in asked if not each.lead]
-        at = 0
-        while found := _PLACE.search(text, at):
+        at = run = failures = 0
+        while found := self._places.search(text, at):
             place = found.start()
-            before = text[place - 2 : place] if place > 1 else text[:place]
-            tried = (
-                after_letters
-                if before[-1:].isalnum()
-                else asked
-                if before[-1:] in (" ", "-") and before[:1].isupper()
-                else after_others
-            )
             at = place + 1  # not behind a candidate that fails: a true one may begin inside it
-            for each in tried:
-                if span := each.at(text, place, field):
-                    yield each.kind, span
-                    at = span[1]
-                    break
+            if piece := self._piece(text, found, field):
+                yield piece
+                at = piece[1][1]
+                continue
+            if place >= run:
+                whole = _RUN.match(text, place)
+                run, failures = whole.end() if whole else place, 0
+            failures += 1
+            if failures == FAILURES:
+                at = run
+
+    @cache  # noqa: B019 - a scan lives as long as the process
+    def _from(self, first: int) -> re.Pattern[str]:
+        """The forms of the detectors that come after those tried at a place."""
+        end = min(each for each in self._ends if each > first)
+        return re.compile("|".join(f"({each.pattern.pattern})" for each in self._groups[first:end]))
+
+    def _piece(self, text: str, found: re.Match[str], field: str) -> tuple[str, Span] | None:
+        """What begins at a place: of the first detector whose form it has and that accepts it."""
+        place = found.start()
+        match: re.Match[str] | None = found
+        first = 0
+        while match:
+            index = first + (match.lastindex or 1) - 1
+            detector = self._groups[index]
+            if span := detector.at(text, place, field):
+                return detector.kind, span
+            if index + 1 in self._ends:
+                return None
+            first = index + 1
+            match = self._from(first).match(text, place)
+        return None
+
+
+def _any_of(detectors: Sequence[Detector]) -> str:
+    """A pattern that looks back from behind the first digit of what has one of the forms; a group for each form."""
+    forms = "|".join(f"({each.pattern.pattern})" for each in detectors)
+    return rf"(?<=(?={forms})[0-9])"
 
 
 _OTHER_NUMBER = re.compile(
@@ -127,11 +161,20 @@ _OTHER_NUMBER = re.compile(
 )
 
 
+_SEPARATORS = " \t\n.:#=№-"
+
+
 def is_another_number(candidate: Candidate) -> bool:
     """Whether the words before a candidate call it an invoice, order, part or other number of a thing."""
+    words = candidate.match.string[max(0, candidate.start - AROUND) : candidate.start].rstrip(_SEPARATORS)
+    if words and not (words[-1].isalpha() or words[-1] in "°º_"):
+        return False  # most of them
     return _OTHER_NUMBER.search(candidate.before) is not None
+
+
+_NO_DIGITS = re.compile("[^0-9]+")
 
 
 def digits(text: str) -> str:
     """The ASCII digits of a text."""
-    return "".join(character for character in text if character in "0123456789")
+    return _NO_DIGITS.sub("", text)
