@@ -19,6 +19,7 @@ from tests.benchmarks.fresh_process import Probe, Samples, in_fresh_processes, r
 from tests.benchmarks.generated import compiled_starters
 from tests.benchmarks.lambda_tree import LambdaTree, build_lambda_tree
 from tests.benchmarks.report import RESULTS, Report
+from tests.fakes.aws import RUN_AGENT_ENVIRONMENT
 from tests.fakes.offline_claude import running_offline_claude
 
 AGENT = "finance-accounting/three-way-match-checker"
@@ -110,9 +111,7 @@ def _first_answers() -> Iterator[Mapping[str, Probe]]:
             "AGENT_GROUP": definition.group,
             "CATALOGUE_PATH": str(catalogue),
             "CLAUDE_BASE_URL": claude.url,
-            "EXECUTIONS_TABLE": "executions",
-            "OUTBOX_TABLE": "outbox",
-            "AGENT_METRICS_TABLE": "agent_metrics",
+            **RUN_AGENT_ENVIRONMENT,
             **credentials_for(dynamodb),
         }
         yield {

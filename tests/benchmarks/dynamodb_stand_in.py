@@ -1,7 +1,8 @@
 """A DynamoDB endpoint that accepts every write at once, in a process of its own: what remains is the client's cost.
 
 `python -m tests.benchmarks.dynamodb_stand_in` prints its URL and ends when standard input closes. It keeps nothing, so
-it proves nothing about what is written; tests/functions do that. `GET /` answers how many calls it has had.
+it proves nothing about what is written; tests/functions do that. Every account has money left, and every circuit is
+closed. `GET /` answers how many calls of each operation it has had.
 """
 
 import json
@@ -9,31 +10,46 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import count
+from typing import ClassVar
 
 from tests.benchmarks.report import ROOT
+
+_ACCOUNT = {
+    **{name: {"N": "1"} for name in ("version", "spent")},
+    **{name: {"N": str(10**15)} for name in ("ceiling", "available")},
+    "period": {"S": "2026-11"},
+    **{name: {"M": {}} for name in ("calls", "holds", "keys")},
+}
+_ANSWERS: dict[str, dict[str, object]] = {
+    "GetItem": {},
+    "TransactWriteItems": {},
+    "UpdateItem": {"Attributes": _ACCOUNT},
+}
 
 
 class _Endpoint(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # one segment per answer
     disable_nagle_algorithm = True
-    calls = count(1)
-    received = 0
+    calls: ClassVar = Counter[str]()
+    lock = threading.Lock()
 
     def do_POST(self) -> None:
-        """Accept a transaction; refuse anything else, which the pipeline should not ask for."""
+        """Accept what the pipeline asks for; refuse anything else."""
         self.rfile.read(int(self.headers["Content-Length"]))
-        type(self).received = next(self.calls)
-        known = self.headers["X-Amz-Target"] == "DynamoDB_20120810.TransactWriteItems"
+        operation = self.headers["X-Amz-Target"].removeprefix("DynamoDB_20120810.")
+        with self.lock:
+            self.calls[operation] += 1
         signed = self.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256")
-        self._answer(200 if known and signed else 400, b"{}")
+        answer = _ANSWERS.get(operation) if signed else None
+        self._answer(400 if answer is None else 200, json.dumps(answer or {}).encode())
 
     def do_GET(self) -> None:
-        self._answer(200, json.dumps({"calls": self.received}).encode())
+        self._answer(200, json.dumps(self.calls).encode())
 
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)
@@ -63,10 +79,11 @@ def running_dynamodb_stand_in() -> Iterator[str]:
             process.wait(10)
 
 
-def calls_of(url: str) -> int:
-    """How many calls an endpoint has had."""
+def calls_of(url: str) -> dict[str, int]:
+    """How many calls of each operation an endpoint has had."""
     with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own loopback process
-        return int(json.load(answer)["calls"])
+        found: dict[str, int] = json.load(answer)
+    return found
 
 
 def credentials_for(url: str) -> dict[str, str]:

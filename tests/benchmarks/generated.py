@@ -30,8 +30,8 @@ _LINE_END = re.compile(r"(?<!\n)\n(?!\n)")
 
 @cache
 def starters() -> tuple[AgentDefinition, ...]:
-    """The hand-written agents."""
-    return tuple(AgentLoader(STARTERS).load_all())
+    """The hand-written agents but for those that put others to work, who are not among the generated."""
+    return tuple(each for each in AgentLoader(STARTERS).load_all() if not each.colleagues)
 
 
 def compiled_starters() -> Path:

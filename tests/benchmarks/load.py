@@ -13,17 +13,7 @@ from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.progress import progress_line
 from tests.benchmarks.generated import compiled_starters
 from tests.benchmarks.report import RESULTS, ROOT, Report
-from tests.fakes.aws import (
-    ACCOUNTS_TABLE,
-    AGENT_METRICS_TABLE,
-    CIRCUITS_TABLE,
-    EXECUTIONS_TABLE,
-    IDEMPOTENCY_TABLE,
-    OUTBOX_TABLE,
-    PAYLOADS_BUCKET,
-    RESPONSE_CACHE_TABLE,
-    SESSIONS_TABLE,
-)
+from tests.fakes.aws import RUN_AGENT_ENVIRONMENT
 from tests.fakes.emulator import running_emulator
 from tests.fakes.offline_claude import running_offline_claude
 
@@ -99,15 +89,7 @@ def _environment(endpoint: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "benchmark",
         "AWS_DEFAULT_REGION": "eu-central-1",
         "AGENT_GROUP": AGENT.partition("/")[0],
-        "EXECUTIONS_TABLE": EXECUTIONS_TABLE,
-        "OUTBOX_TABLE": OUTBOX_TABLE,
-        "AGENT_METRICS_TABLE": AGENT_METRICS_TABLE,
-        "ACCOUNTS_TABLE": ACCOUNTS_TABLE,
-        "IDEMPOTENCY_TABLE": IDEMPOTENCY_TABLE,
-        "RESPONSE_CACHE_TABLE": RESPONSE_CACHE_TABLE,
-        "CIRCUITS_TABLE": CIRCUITS_TABLE,
-        "SESSIONS_TABLE": SESSIONS_TABLE,
-        "PAYLOADS_BUCKET": PAYLOADS_BUCKET,
+        **RUN_AGENT_ENVIRONMENT,
         "CALLS_PER_MINUTE": "1000000",
         "USER_MONTHLY_USD": "1000000",
     }

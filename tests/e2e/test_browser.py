@@ -65,6 +65,7 @@ def test_a_new_user_finds_runs_and_reads_back_an_agent_then_signs_out(page: Page
     page.get_by_role("button", name="Create account").click()
     expect(page.get_by_role("button", name="Account of Kim Larsen")).to_be_visible()
     expect(page.get_by_role("article").first).to_be_visible()
+    expect(page.get_by_role("navigation", name="Groups of agents").get_by_role("link").first).to_be_visible()
     album.keep("agents")
 
     page.get_by_role("searchbox", name="Search agents").fill("invoice against purchase order")
@@ -72,7 +73,7 @@ def test_a_new_user_finds_runs_and_reads_back_an_agent_then_signs_out(page: Page
     page.get_by_role("link", name=AGENT).click()
     expect(page).to_have_url(re.compile(f"/agents/{REFERENCE}$"))
 
-    page.get_by_role("button", name="Run").click()
+    page.get_by_role("button", name="Run", exact=True).click()
     output = page.get_by_role("region", name="Output")
     expect(output.get_by_text("Pay part")).to_be_visible()
     expect(output.get_by_text("789")).to_be_visible()
@@ -109,7 +110,7 @@ def test_the_site_fits_a_phone(page: Page, platform: PlatformProcess, album: Alb
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name=AGENT, level=1)).to_be_visible(timeout=PATIENCE_MS)
     album.keep("phone")
-    for address in (f"/agents/{REFERENCE}", "/", "/executions"):
+    for address in (f"/agents/{REFERENCE}", "/", "/executions", "/batches"):
         page.goto(address)
         expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=PATIENCE_MS)
         too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -29,9 +30,9 @@ app.main()
 """
 
 
-@pytest.fixture(scope="session")
-def emulated_aws_process() -> Iterator[str]:
-    """Endpoint URL of the session's server; it ends with the session, or with this process."""
+@contextmanager
+def running_emulator() -> Iterator[str]:
+    """Start a server of one's own; yields its endpoint URL. It ends with the block, or with this process."""
     assert emulator.INTERPRETER.exists(), "The emulator is not installed: `make setup` installs it."
     with socket.create_server((LOOPBACK, 0)) as probe:
         port = probe.getsockname()[1]
@@ -65,6 +66,13 @@ def emulated_aws_process() -> Iterator[str]:
                     process.wait(5)
                 except subprocess.TimeoutExpired:
                     process.kill()
+
+
+@pytest.fixture(scope="session")
+def emulated_aws_process() -> Iterator[str]:
+    """Endpoint URL of the session's server."""
+    with running_emulator() as url:
+        yield url
 
 
 @pytest.fixture

@@ -9,18 +9,7 @@ import pytest
 
 from functions.run_agent import deps
 from functions.run_agent.handler import handler
-from tests.fakes.aws import (
-    ACCOUNTS_TABLE,
-    AGENT_METRICS_TABLE,
-    BATCHES_TABLE,
-    CIRCUITS_TABLE,
-    IDEMPOTENCY_TABLE,
-    OUTBOX_TABLE,
-    PAYLOADS_BUCKET,
-    REGION,
-    RESPONSE_CACHE_TABLE,
-    SESSIONS_TABLE,
-)
+from tests.fakes.aws import RUN_AGENT_ENVIRONMENT
 from tests.fakes.gateway import Answer, Gateway, LambdaContext, event_loop
 from tests.fakes.log import log
 from tests.fakes.offline_claude import OfflineServer
@@ -30,7 +19,6 @@ __all__ = ["event_loop", "log"]
 GROUP = "finance-accounting"
 AGENT = f"{GROUP}/three-way-match-checker"
 PATH = f"/api/v1/agents/{AGENT}"
-MACHINE = f"arn:aws:states:{REGION}:123456789012:stateMachine:run_agent"
 CALLER = {"sub": "user-1", "email": "ada@example.com", "roles": "user", "jti": "jti-1"}
 
 
@@ -74,17 +62,7 @@ def function(
         "AGENT_GROUP": GROUP,
         "CATALOGUE_PATH": str(catalogue_file),
         "CLAUDE_BASE_URL": claude_server.url,
-        "EXECUTIONS_TABLE": executions_table,
-        "OUTBOX_TABLE": OUTBOX_TABLE,
-        "AGENT_METRICS_TABLE": AGENT_METRICS_TABLE,
-        "ACCOUNTS_TABLE": ACCOUNTS_TABLE,
-        "IDEMPOTENCY_TABLE": IDEMPOTENCY_TABLE,
-        "RESPONSE_CACHE_TABLE": RESPONSE_CACHE_TABLE,
-        "CIRCUITS_TABLE": CIRCUITS_TABLE,
-        "SESSIONS_TABLE": SESSIONS_TABLE,
-        "BATCHES_TABLE": BATCHES_TABLE,
-        "PAYLOADS_BUCKET": PAYLOADS_BUCKET,
-        "RUN_AGENT_STATE_MACHINE_ARN": MACHINE,
+        **RUN_AGENT_ENVIRONMENT,
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(deps, "MAX_RETRIES", 0)

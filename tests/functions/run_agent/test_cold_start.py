@@ -9,6 +9,7 @@ import pytest
 
 from agent_platform.errors import ConfigurationError
 from functions.run_agent import deps
+from tests.fakes.aws import RUN_AGENT_ENVIRONMENT
 from tests.fakes.gateway import proxy_event
 from tests.functions.run_agent.conftest import CALLER, PATH, Function
 
@@ -31,9 +32,7 @@ def fresh_process(code: str, catalogue_file: Path, **environment: str) -> subpro
         **os.environ,
         "PYTHONPATH": f"{ROOT / 'layers/platform/python'}{os.pathsep}{ROOT}",
         "AGENT_GROUP": "finance-accounting",
-        "EXECUTIONS_TABLE": "executions",
-        "OUTBOX_TABLE": "outbox",
-        "AGENT_METRICS_TABLE": "metrics",
+        **RUN_AGENT_ENVIRONMENT,
         "CATALOGUE_PATH": str(catalogue_file),
         **environment,
     }

@@ -20,8 +20,8 @@ from agent_platform.storage.dynamodb import dynamodb
 from agent_platform.storage.executions import Execution
 from functions.run_agent import deps
 from functions.run_agent.invoke import failure_of
-from tests.fakes.aws import EXECUTIONS_TABLE, OUTBOX_TABLE
-from tests.functions.run_agent.conftest import AGENT, MACHINE, Function
+from tests.fakes.aws import EXECUTIONS_TABLE, OUTBOX_TABLE, RUN_AGENT_STATE_MACHINE
+from tests.functions.run_agent.conftest import AGENT, Function
 
 ASYNC = {"Prefer": "respond-async"}
 TRACE = "67a1b2c30123456789abcdef01234567"
@@ -43,7 +43,7 @@ def machine(function: Function) -> Any:
 
 def runs(client: Any) -> dict[str, dict[str, Any]]:
     """The input of each run, by its name."""
-    found = client.list_executions(stateMachineArn=MACHINE)["executions"]
+    found = client.list_executions(stateMachineArn=RUN_AGENT_STATE_MACHINE)["executions"]
     return {
         each["name"]: json.loads(client.describe_execution(executionArn=each["executionArn"])["input"])
         for each in found

@@ -1,6 +1,16 @@
 import { expect, it } from 'vitest';
 
-import { formatAgo, formatDate, formatDuration, formatNumber, formatUsd } from '@/lib/format';
+import {
+  formatAgo,
+  formatBytes,
+  formatDate,
+  formatDay,
+  formatDuration,
+  formatMonth,
+  formatNumber,
+  formatSeconds,
+  formatUsd,
+} from '@/lib/format';
 
 it('numbers are grouped from five digits on, so that years stay whole', () => {
   expect(formatNumber(2026)).toBe('2026');
@@ -33,4 +43,11 @@ it('moments are told from now', () => {
   expect(formatAgo('2026-03-04T11:59:30Z', now)).toBe('just now');
   expect(formatAgo('2026-03-04T11:48:00Z', now)).toBe('12 minutes ago');
   expect(formatAgo('2026-03-03T12:00:00Z', now)).toBe('yesterday');
+});
+
+it('sizes, seconds, days and months read as people say them', () => {
+  expect([820, 64_000, 999_800, 3_200_000].map(formatBytes)).toEqual(['820 B', '64 kB', '1.0 MB', '3.2 MB']);
+  expect([9, 61].map(formatSeconds)).toEqual(['9 s', '1 min 01 s']);
+  expect(formatDay('2026-12-01T00:00:00Z')).toBe('1 Dec 2026');
+  expect(formatMonth('2026-11')).toBe('November 2026');
 });

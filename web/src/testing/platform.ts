@@ -378,6 +378,10 @@ export function execution(agent: AgentInfo, more: Partial<Schemas['Execution']> 
     owner: ADA.id,
     cached: false,
     delegated_cost_usd: 0,
+    escalation: null,
+    parent_id: null,
+    session_id: null,
+    batch_id: null,
     redactions: {},
     ...more,
   };

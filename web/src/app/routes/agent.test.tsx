@@ -349,7 +349,7 @@ describe('a refusal', () => {
     refuse(402, 'budget_exceeded', 'Of $50.00 a month, $0.01 is left.');
     await user.click(button);
 
-    expect(await screen.findByRole('alert')).toHaveTextContent('The budget is used up');
+    expect(await screen.findByRole('alert')).toHaveTextContent('The budget has no room for this run');
     const budget = within(await screen.findByRole('region', { name: 'Budget' }));
     expect(await budget.findByText('$12.40', { exact: false })).toHaveTextContent('$12.40 of $50.00');
     expect(screen.queryByRole('button', { name: /^Try again/ })).not.toBeInTheDocument();

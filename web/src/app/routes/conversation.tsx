@@ -75,16 +75,18 @@ function Talk({ conversationId, agent }: { conversationId: string; agent: AgentI
   return (
     <>
       <Turns conversationId={conversationId} inputSchema={agent.input} outputSchema={agent.output}>
-        {pending && startedAt !== null && (
+        {pending && startedAt !== null ? (
           <div className={classes.pending}>
             <Asked input={pending.input} schema={agent.input} />
             <Running startedAt={startedAt} timeoutSeconds={agent.limits.timeout_seconds} onStop={stop} />
           </div>
-        )}
-        {error && !isAboutFields && (
-          <div className={classes.problem}>
-            <RunProblem error={error} budget={<BudgetCard />} onAgain={again} />
-          </div>
+        ) : (
+          error &&
+          !isAboutFields && (
+            <div className={classes.problem}>
+              <RunProblem error={error} budget={<BudgetCard />} onAgain={again} />
+            </div>
+          )
         )}
       </Turns>
       {/* After an answer the form begins anew: what was said is said, the rest is remembered. */}

@@ -15,11 +15,10 @@ export interface InputFile {
   fault: string | null;
 }
 
-/** Bytes that are read to look for faults; the platform looks at the rest. */
+/** Bytes that are read to look for faults, and that may be sent along: below the 5 MiB that the API takes as a body. */
 const MOST_READ = 4_000_000;
-/** What is sent along with the order instead of being uploaded: bytes, and inputs as the API limits them. */
-const MOST_SENT = 256_000;
-const MOST_INPUTS_SENT = 1_000;
+/** Inputs that the API takes with the order; more are uploaded. */
+const MOST_SENT = 1_000;
 
 /** Looks at a file of inputs: JSON Lines, or CSV with a header. */
 export async function readInputFile(name: string, content: Blob): Promise<InputFile> {
@@ -30,8 +29,7 @@ export async function readInputFile(name: string, content: Blob): Promise<InputF
   const format = formatOf(name, text);
   const found = format === 'jsonl' ? readJsonLines(text) : readCsv(text);
   const fault = found.fault ?? (found.count === 0 ? 'There is no input in it.' : null);
-  const isSent =
-    isWhole && fault === null && found.inputs && content.size <= MOST_SENT && found.inputs.length <= MOST_INPUTS_SENT;
+  const isSent = isWhole && fault === null && found.inputs !== null && found.inputs.length <= MOST_SENT;
   return {
     name,
     format,

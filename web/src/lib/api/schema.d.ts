@@ -949,7 +949,7 @@ export interface components {
              * Batch Id
              * @description The batch that this is a line of
              */
-            batch_id?: string | null;
+            batch_id: string | null;
             /**
              * Cached
              * @description Answered with the output of an earlier, equal execution
@@ -974,7 +974,7 @@ export interface components {
             duration_ms: number;
             error: components["schemas"]["Failure"] | null;
             /** @description Set when a person must decide */
-            escalation?: components["schemas"]["Escalation"] | null;
+            escalation: components["schemas"]["Escalation"] | null;
             /**
              * Finished At
              * @description None as long as it is queued or running
@@ -1004,7 +1004,7 @@ export interface components {
              * Parent Id
              * @description The execution whose agent put this one to work
              */
-            parent_id?: string | null;
+            parent_id: string | null;
             /**
              * Provider
              * @description Who answered; `offline` is no real model
@@ -1023,7 +1023,7 @@ export interface components {
              * Session Id
              * @description The conversation that this is a turn of
              */
-            session_id?: string | null;
+            session_id: string | null;
             /**
              * Started At
              * Format: date-time
@@ -1067,7 +1067,7 @@ export interface components {
              * Batch Id
              * @description The batch that this is a line of
              */
-            batch_id?: string | null;
+            batch_id: string | null;
             /**
              * Cached
              * @description Answered with the output of an earlier, equal execution
@@ -1091,7 +1091,7 @@ export interface components {
              */
             duration_ms: number;
             /** @description Set when a person must decide */
-            escalation?: components["schemas"]["Escalation"] | null;
+            escalation: components["schemas"]["Escalation"] | null;
             /** Id */
             id: string;
             /**
@@ -1103,7 +1103,7 @@ export interface components {
              * Parent Id
              * @description The execution whose agent put this one to work
              */
-            parent_id?: string | null;
+            parent_id: string | null;
             /**
              * Provider
              * @description Who answered; `offline` is no real model
@@ -1114,7 +1114,7 @@ export interface components {
              * Session Id
              * @description The conversation that this is a turn of
              */
-            session_id?: string | null;
+            session_id: string | null;
             /**
              * Started At
              * Format: date-time
@@ -1799,7 +1799,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `model_error`, `model_output_invalid`, `model_rejected_request`, `tool_loop_exceeded` */
+            /** @description `model_error`, `model_output_invalid`, `model_rejected_request`, `tool_loop_exceeded`, `team_failed` */
             502: {
                 headers: {
                     [name: string]: unknown;
@@ -2700,7 +2700,7 @@ export interface operations {
                     "application/json": components["schemas"]["Budget"];
                 };
             };
-            /** @description `malformed_json` */
+            /** @description `bad_request`, `malformed_json` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2729,6 +2729,24 @@ export interface operations {
             };
             /** @description `not_found`, `agent_not_found` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2854,7 +2872,7 @@ export interface operations {
                     "application/json": components["schemas"]["Budget"];
                 };
             };
-            /** @description `malformed_json` */
+            /** @description `bad_request`, `malformed_json` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2883,6 +2901,24 @@ export interface operations {
             };
             /** @description `not_found` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -58,7 +58,7 @@ export function BatchRecord({ batch }: { batch: Batch }) {
         </Alert>
       )}
       <BatchBar counts={counts ?? NOTHING_READ} size="lg" />
-      <dl className={classes.figures} role="group" aria-label="Figures">
+      <dl className={classes.figures}>
         {figures.map(([name, count]) => (
           <div key={name}>
             <dt>{name}</dt>

@@ -1,4 +1,4 @@
-import { Anchor, Text } from '@mantine/core';
+import { Anchor, Text, VisuallyHidden } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 
 import { SchemaView } from '@/components/schema-view/schema-view';
@@ -18,6 +18,7 @@ interface AnsweredTurnProps {
 export function AnsweredTurn({ turn, inputSchema, outputSchema }: AnsweredTurnProps) {
   return (
     <li className={classes.turn}>
+      <VisuallyHidden component="h2">Turn {turn.number}</VisuallyHidden>
       <Asked input={turn.input as JsonObject} schema={turn.shortened ? undefined : inputSchema} />
       <div className={classes.answer}>
         {turn.shortened && (

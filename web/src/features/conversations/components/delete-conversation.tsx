@@ -42,7 +42,7 @@ export function DeleteConversation({ conversation }: { conversation: Conversatio
           <Button variant="default" onClick={close} data-autofocus>
             Keep it
           </Button>
-          <Button color="red" loading={remove.isPending} onClick={confirm}>
+          <Button color="red.9" loading={remove.isPending} onClick={confirm}>
             Delete
           </Button>
         </Group>

@@ -24,7 +24,7 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
     Icon: IconClockPause,
   },
   budget_exceeded: {
-    title: 'The budget is used up',
+    title: 'The budget has no room for this run',
     remedy: 'Nothing was run and nothing was spent. An administrator can raise the ceiling at once.',
     Icon: IconCoins,
   },

@@ -13,6 +13,25 @@ _DATE = re.compile(
     r"[0-9]{4}([-/.])[0-9]{1,2}\1[0-9]{1,2}(?![0-9])|[0-9]{1,2}([-/.])[0-9]{1,2}\2(?:[0-9]{4}|[0-9]{2})(?![0-9])"
 )
 _AMOUNT = re.compile(rf"[+(]*[0-9]{{1,3}}(?:[{SPACE}.][0-9]{{3}})+\Z")
+_WORDS = (
+    *(
+        "phone",
+        "tel",
+        "tél",
+        "mobil",
+        "mob",
+        "móvil",
+        "movil",
+        "cell",
+        "cellulare",
+        "call",
+        "dial",
+        "text",
+        "sms",
+        "fax",
+    ),
+    *("whats", "gsm", "handy", "anruf", "notruf", "ruf", "durchwahl", "portable", "☎", "📞"),
+)
 _PHONE_WORD = re.compile(
     r"(?:phone|\btel|\btél|\bmobil|\bmob\b|\bmóvil|\bmovil|\bcell\b|\bcellulare|\bfax|\bcall(?:ed|ing|back)?\b|\bdial"
     r"|\bwhats ?app|\bsms|\btext(?:ed)?\b|handy|\b(?:an|not)?ruf|\bdurchwahl|\bportable|\bgsm|☎|📞)\w*"
@@ -70,12 +89,10 @@ def _plan(code: str) -> _Plan | None:
     regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(code), ())
     plans = [phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(int(code), each) for each in regions[:1]]
     for plan in plans:
-        trunk = f"(?:{plan.national_prefix})?" if plan.national_prefix else ""
-        possible = plan.general_desc.possible_length
-        return _Plan(
-            re.compile(f"{code}{trunk}(?:{plan.general_desc.national_number_pattern})"),
-            frozenset(len(code) + each for each in possible),
-        )
+        if plan and (numbers := plan.general_desc) and numbers.national_number_pattern:
+            trunk = f"(?:{plan.national_prefix})?" if plan.national_prefix else ""
+            valid = re.compile(f"{code}{trunk}(?:{numbers.national_number_pattern})")
+            return _Plan(valid, frozenset(len(code) + each for each in numbers.possible_length))
     return None
 
 
@@ -84,7 +101,7 @@ def _up_to_a_card(candidate: Candidate) -> str:
     text, whole = candidate.text, candidate.match.string
     for index in range(8, len(text)):
         begins = text[index].isdigit() and not text[index - 1].isdigit()
-        if begins and CARD.at(whole, candidate.start + index, candidate.field):
+        if begins and CARD.at(whole, candidate.start + index, candidate.field, candidate.allowance):
             return text[:index].rstrip(f"{SPACE}().-/")
     return text
 
@@ -96,10 +113,18 @@ def _by_form(candidate: Candidate) -> int:
     return len(text) if fits and not _DATE.match(text) and not is_another_number(candidate) else 0
 
 
+def _is_called_phone(before: str) -> bool:
+    last = max(map(before.rfind, _WORDS))  # the pattern is slow: it looks only from the last word that may count
+    return last >= 0 and _PHONE_WORD.search(before, max(0, last - LONGEST_STEM)) is not None
+
+
+LONGEST_STEM = 9
+
+
 def _by_word(candidate: Candidate) -> int:
     """A national number in any form, since a word before it says that it is one."""
     text = candidate.text
-    if _DATE.match(text.lstrip("(")) or _AMOUNT.match(text) or not _PHONE_WORD.search(candidate.before):
+    if _DATE.match(text.lstrip("(")) or _AMOUNT.match(text) or not _is_called_phone(candidate.before):
         return 0
     return len(text)
 
@@ -126,6 +151,8 @@ def _ip(candidate: Candidate) -> int:
         all(each < OUTLINE for each in address.packed) or _VERSION.search(candidate.before)
     ):
         return 0
+    if isinstance(address, IPv6Address) and not candidate.allowance.take():
+        return len(text)
     return len(text) if address.is_global or any(address in network for network in _DOCUMENTATION) else 0
 
 
@@ -157,7 +184,7 @@ NAMED = Detector(
     re.compile(rf"{_BEHIND_A_WORD}[0-9](?:{_GAP}[0-9]){{6,14}}(?!\w|[-/:][0-9]|[.,][0-9])"),
     _by_word,
     opening="(",
-    named=True,
+    words=_WORDS,
 )
 IP_V4 = Detector("ip", re.compile(r"(?<![.-])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![\w-]|\.[0-9])"), _ip)
 IP_V6 = Detector("ip", re.compile(r"(?<![:.])[23][0-9A-Fa-f]{3}:[0-9A-Fa-f:.]{2,40}(?!\w)"), _ip)

@@ -11,7 +11,7 @@ from typing import Any
 from agent_platform.agents.definition import AgentDefinition
 from agent_platform.agents.guardrails import contacts, identities, payments
 from agent_platform.agents.guardrails.emails import emails
-from agent_platform.agents.guardrails.finding import FIELD, Scan, Span
+from agent_platform.agents.guardrails.finding import FIELD, Allowance, Scan, Span
 
 Counts = dict[str, int]
 """How many pieces of each kind were taken out."""
@@ -31,6 +31,7 @@ _WITH_DIGITS = Scan(
     )
 )
 
+
 def redacted(value: Any, counts: Counts, field: str = "") -> Any:
     """A copy of a JSON value without personal data; `counts` goes up. What has none is returned as it is.
 
@@ -39,22 +40,30 @@ def redacted(value: Any, counts: Counts, field: str = "") -> Any:
         counts: pieces taken out by kind, added to.
         field: the name under which the value stands: `phone` says what "0171 1234567" is.
     """
+    return _redacted(value, counts, field, Allowance())
+
+
+def _redacted(value: Any, counts: Counts, field: str, allowance: Allowance) -> Any:
     match value:
         case str():
-            return redacted_text(value, counts, field)
+            return _redacted_text(value, counts, field, allowance)
         case Mapping():
-            return {name: redacted(each, counts, name) for name, each in value.items()}
+            return {name: _redacted(each, counts, name, allowance) for name, each in value.items()}
         case list() | tuple():
-            return [redacted(each, counts, field) for each in value]
+            return [_redacted(each, counts, field, allowance) for each in value]
         case _:
             return value
 
 
 def redacted_text(text: str, counts: Counts, field: str = "") -> str:
     """A text without personal data; `counts` goes up."""
+    return _redacted_text(text, counts, field, Allowance())
+
+
+def _redacted_text(text: str, counts: Counts, field: str, allowance: Allowance) -> str:
     if "@" in text:
         text = _marked(text, (("email", span) for span in emails(text)), counts)
-    return _marked(text, _WITH_DIGITS.spans(text, field[-FIELD:]), counts)
+    return _marked(text, _WITH_DIGITS.spans(text, field[-FIELD:], allowance), counts)
 
 
 def _marked(text: str, found: Iterable[tuple[str, Span]], counts: Counts) -> str:
