@@ -21,6 +21,7 @@ from agent_platform.errors import (
     MalformedJson,
     ModelError,
     PayloadTooLarge,
+    PlatformError,
     RateLimited,
     SessionBusy,
     SessionNotFound,
@@ -95,12 +96,12 @@ Service = Annotated[RunAgentService, Depends(service)]
 AgentId = Annotated[str, Depends(agent_id)]
 AGENT = f"{API_PREFIX}/agents/{{group}}/{{name}}"
 KNOWN = problems(Unauthenticated, AgentNotFound)
-REFUSALS = (
+REFUSALS: tuple[type[PlatformError], ...] = (
     *(MalformedJson, BadRequest, PayloadTooLarge, UnsupportedMediaType, InvalidInput, Forbidden),
     *(IdempotencyInProgress, IdempotencyKeyReused, RateLimited, BudgetExceeded, SessionNotFound, SessionBusy),
 )
 """What stops an execution before it is one."""
-FAILURES = (
+FAILURES: tuple[type[PlatformError], ...] = (
     *(ModelError, *ModelError.__subclasses__(), ToolLoopExceeded, TeamFailed, CostLimitReached, DeclinedByRule),
     *(DeadlineExceeded, StorageUnavailable),
 )
