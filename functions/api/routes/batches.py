@@ -1,5 +1,6 @@
 """Batches: one agent over the lines of a file."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -38,6 +39,9 @@ from agent_platform.storage.step_functions import MapCounts
 from functions.api.deps import CurrentServices, Services
 from functions.api.revalidation import NOT_MODIFIED, RevalidatedRoute
 
+MAX_CONTENT = 4_000_000
+"""Characters of a file that is sent along; a body has at most 5 MiB. Larger ones are uploaded."""
+
 UPLOAD_SECONDS = 3600
 """How long an address for an upload works."""
 
@@ -56,13 +60,26 @@ router = APIRouter(
 
 
 class NewBatch(BaseModel):
-    """Which agent, and what its inputs come as. With `inputs` there is nothing to upload."""
+    """Which agent, and what its inputs come as. With `inputs` or `content` there is nothing to upload."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     agent_id: AgentId
     format: BatchFormat = Field(default="jsonl", description="jsonl: one input a line; csv: a header names the fields")
     inputs: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1000)] | None = None
+    content: Annotated[
+        str, Field(min_length=1, max_length=MAX_CONTENT, description="The file's text, if it is small")
+    ] | (None) = None
+
+
+def _sent_along(body: NewBatch) -> Iterator[bytes] | None:
+    """The file that came with the order, piece by piece; None if it is still to be uploaded."""
+    if body.content is not None:
+        try:
+            return iter([body.content.encode()])
+        except UnicodeEncodeError:
+            raise InvalidInput("`content` holds half of a surrogate pair, which is no text.") from None
+    return (compact(each) + b"\n" for each in body.inputs) if body.inputs is not None else None
 
 
 class Upload(BaseModel):
@@ -128,21 +145,23 @@ BatchId = Annotated[str, Path(max_length=100, examples=["019ab2c4-7d10-7c3e-9f52
 def create_batch(
     body: NewBatch, principal: CurrentPrincipal, services: CurrentServices, response: Response
 ) -> BatchView:
-    """Make a batch: with `inputs` it is ready to be started, else upload the file to the address of the answer."""
+    """Make a batch: with `inputs` or `content` it is ready, else upload the file to the address of the answer."""
     services.catalogue.get(body.agent_id)
+    if body.inputs is not None and body.content is not None:
+        raise InvalidInput("Send either `inputs` or the file's `content`, not both.")
     if body.inputs is not None and body.format != "jsonl":
         raise InvalidInput("`inputs` are JSON objects: leave out `format`, or upload the CSV file instead.")
+    lines = _sent_along(body)
     batch = Batch(
         id=new_id(),
         agent_id=body.agent_id,
-        status="waiting" if body.inputs is None else "ready",
+        status="waiting" if lines is None else "ready",
         format=body.format,
         owner=principal.user_id,
         created_at=datetime.now(UTC),
     )
-    if body.inputs is not None:
-        lines = (compact(each) + b"\n" for each in body.inputs)
-        services.payloads.write(batch.upload_key, lines, CONTENT_TYPES["jsonl"])
+    if lines is not None:
+        services.payloads.write(batch.upload_key, lines, CONTENT_TYPES[body.format])
     services.batches.create(batch)
     response.headers["Location"] = f"{API_PREFIX}/batches/{batch.id}"
     return _view(batch, services)

@@ -62,6 +62,18 @@ def test_a_batch_with_inputs_is_ready_and_runs_once(
     assert machines["run_batch"].status(batch.id) == "RUNNING"
 
 
+@pytest.mark.parametrize(("format_", "text"), [("jsonl", '{"text": "a"}\nno json\n'), ("csv", "text\nà\n")])
+def test_a_small_file_may_come_with_the_order_as_it_is(
+    platform: Platform, ada: Person, machines: dict[str, StateMachine], format_: str, text: str
+) -> None:
+    made = make(platform, ada, format=format_, content=text).json
+    assert (made["status"], made["upload"]) == ("ready", None)
+    batch = platform.services.batches.get(made["id"], owner=ada.id)
+    assert platform.services.payloads.read(batch.upload_key) == text.encode()
+    assert start(platform, ada, made["id"]).status == 202
+    assert machines["run_batch"].status(batch.id) == "RUNNING"
+
+
 def test_a_batch_without_inputs_waits_for_its_file(
     platform: Platform, ada: Person, machines: dict[str, StateMachine]
 ) -> None:
@@ -85,6 +97,9 @@ def test_a_batch_without_inputs_waits_for_its_file(
         ({"inputs": [{}] * 1001}, "invalid_input"),
         ({"inputs": [{}], "format": "csv"}, "invalid_input"),
         ({"format": "xlsx"}, "invalid_input"),
+        ({"content": ""}, "invalid_input"),
+        ({"content": "{}", "inputs": [{}]}, "invalid_input"),
+        ({"content": "\ud83d"}, "invalid_input"),
         ({"owner": "eve"}, "invalid_input"),
     ],
 )

@@ -280,12 +280,11 @@ export function session(agentId: string, more: Partial<Schemas['AgentSession']> 
   };
 }
 
-/** Batches, the newest first; `orders` collects what was asked for, `uploads` the files that were sent. */
+/** Batches, the newest first; `orders` collects what was asked for. */
 export function batchHandlers(
   identity: FakeIdentity,
   batches: Schemas['BatchView'][],
   orders: Schemas['NewBatch'][] = [],
-  uploads: string[] = [],
 ): RequestHandler[] {
   const change = (id: unknown, more: Partial<Schemas['BatchView']>) => {
     const place = batches.findIndex((one) => one.id === id);
@@ -301,17 +300,11 @@ export function batchHandlers(
       const made = batch(order.agent_id, {
         id: `b-${batches.length + 1}`,
         format: order.format,
-        status: order.inputs ? 'ready' : 'waiting',
+        status: 'ready',
         counts: null,
-        upload: order.inputs ? null : UPLOAD,
       });
       batches.unshift(made);
       return identity.refusal(request) ?? HttpResponse.json(made, { status: 201 });
-    }),
-    http.put(UPLOAD.url, async ({ request }) => {
-      if (request.headers.get('content-type') !== UPLOAD.content_type) return new HttpResponse(null, { status: 403 });
-      uploads.push(await request.text());
-      return new HttpResponse(null, { status: 200 });
     }),
     http.get(
       `${API}/batches`,
@@ -328,14 +321,6 @@ export function batchHandlers(
     ),
   ];
 }
-
-const UPLOAD: Schemas['Upload'] = {
-  url: 'https://payloads.example.com/batches/b-1/upload.csv',
-  method: 'PUT',
-  content_type: 'text/csv',
-  max_bytes: 104_857_600,
-  expires_at: '2026-03-04T10:30:00Z',
-};
 
 /** A batch in the middle of its work. */
 export function batch(agentId: string, more: Partial<Schemas['BatchView']> = {}): Schemas['BatchView'] {

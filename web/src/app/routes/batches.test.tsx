@@ -14,12 +14,11 @@ const TRIAGER = agentInfo('cybersecurity/phishing-report-triager');
 function open(address: string, batches: ReturnType<typeof batch>[] = []) {
   const identity = new FakeIdentity();
   const orders: object[] = [];
-  const uploads: string[] = [];
   server.use(
     ...catalogueHandlers(identity, [MATCHER, TRIAGER]),
-    ...batchHandlers(identity, batches, orders as Parameters<typeof batchHandlers>[2], uploads),
+    ...batchHandlers(identity, batches, orders as Parameters<typeof batchHandlers>[2]),
   );
-  return { batches, orders, uploads, ...renderAppSignedIn(address, identity) };
+  return { batches, orders, ...renderAppSignedIn(address, identity) };
 }
 
 const start = () => screen.findByRole('button', { name: 'Start the batch' });
@@ -44,9 +43,8 @@ describe('the batches', () => {
     await user.click(await start());
 
     expect(await screen.findByRole('heading', { level: 1, name: TRIAGER.name })).toBeVisible();
-    expect(orders).toEqual([
-      { agent_id: TRIAGER.id, format: 'jsonl', inputs: [{ raw_message: 'One' }, { raw_message: 'Two' }] },
-    ]);
+    const content = '{"raw_message": "One"}\n{"raw_message": "Two"}\n';
+    expect(orders).toEqual([{ agent_id: TRIAGER.id, format: 'jsonl', content }]);
     expect(screen.getByText('Running', { selector: '[class*=Badge] *' })).toBeVisible();
   });
 
@@ -59,8 +57,8 @@ describe('the batches', () => {
     expect(orders).toEqual([]);
   });
 
-  it('upload a CSV file that is dropped, and then start', async () => {
-    const { orders, uploads, user } = open(`/batches?agent=${TRIAGER.id}`);
+  it('are made of a CSV file that is dropped', async () => {
+    const { orders, user } = open(`/batches?agent=${TRIAGER.id}`);
     const file = new File(['raw_message,sender\n"Hello,\nfriend",a@example.com\n'], 'reports.csv');
     fireEvent.drop(await screen.findByLabelText('Inputs'), { dataTransfer: { files: [file] } });
 
@@ -69,8 +67,7 @@ describe('the batches', () => {
     await user.click(await start());
 
     expect(await screen.findByRole('heading', { level: 1, name: TRIAGER.name })).toBeVisible();
-    expect(orders).toEqual([{ agent_id: TRIAGER.id, format: 'csv' }]);
-    expect(uploads).toEqual([await file.text()]);
+    expect(orders).toEqual([{ agent_id: TRIAGER.id, format: 'csv', content: await file.text() }]);
   });
 
   it('lead from the list to their own page', async () => {

@@ -5,18 +5,9 @@ import { readInputFile } from '@/features/batches/input-file';
 const read = (name: string, text: string) => readInputFile(name, new Blob([text]));
 
 describe('a file of inputs', () => {
-  it('as JSON Lines is counted, and sent along while it is small', async () => {
-    expect(await read('a.jsonl', '{"a": 1}\n\n{"a": 2}')).toMatchObject({
-      format: 'jsonl',
-      count: 2,
-      inputs: [{ a: 1 }, { a: 2 }],
-      fault: null,
-    });
-  });
-
-  it('is uploaded instead when it has more inputs than an order takes', async () => {
-    const file = await read('a.jsonl', '{"a": 1}\n'.repeat(1001));
-    expect(file).toMatchObject({ count: 1001, inputs: null, fault: null });
+  it('as JSON Lines is counted without its empty lines', async () => {
+    const text = '{"a": 1}\n\n{"a": 2}';
+    expect(await read('a.jsonl', text)).toMatchObject({ format: 'jsonl', count: 2, text, fault: null });
   });
 
   it('as CSV is counted by records, whatever a quoted cell holds', async () => {
@@ -24,7 +15,6 @@ describe('a file of inputs', () => {
       format: 'csv',
       count: 2,
       columns: ['name', 'note'],
-      inputs: null,
       fault: null,
     });
   });
@@ -40,8 +30,8 @@ describe('a file of inputs', () => {
     expect((await read('', 'name\nAda')).format).toBe('csv');
   });
 
-  it('too large to be read whole is looked at in part', async () => {
+  it('too large to be sent says what to do with it', async () => {
     const line = `${JSON.stringify({ a: 'x'.repeat(990) })}\n`;
-    expect(await read('a.jsonl', line.repeat(4100))).toMatchObject({ count: null, inputs: null, fault: null });
+    expect((await read('a.jsonl', line.repeat(2600))).fault).toMatch(/may have 2\.5 MB.*POST \/api\/v1\/batches/);
   });
 });

@@ -199,7 +199,7 @@ export interface paths {
         put?: never;
         /**
          * Create Batch
-         * @description Make a batch: with `inputs` it is ready to be started, else upload the file to the address of the answer.
+         * @description Make a batch: with `inputs` or `content` it is ready, else upload the file to the address of the answer.
          */
         post: operations["create_batch"];
         delete?: never;
@@ -1251,11 +1251,13 @@ export interface components {
         };
         /**
          * NewBatch
-         * @description Which agent, and what its inputs come as. With `inputs` there is nothing to upload.
+         * @description Which agent, and what its inputs come as. With `inputs` or `content` there is nothing to upload.
          */
         NewBatch: {
             /** Agent Id */
             agent_id: string;
+            /** Content */
+            content?: string | null;
             /**
              * Format
              * @description jsonl: one input a line; csv: a header names the fields

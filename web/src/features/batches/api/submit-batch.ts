@@ -1,10 +1,8 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
 
 import { createBatch } from '@/features/batches/api/create-batch';
 import { getBatchOptions } from '@/features/batches/api/get-batch';
 import { startBatch } from '@/features/batches/api/start-batch';
-import { uploadInputs } from '@/features/batches/api/upload-inputs';
 import type { InputFile } from '@/features/batches/input-file';
 
 interface Order {
@@ -12,18 +10,12 @@ interface Order {
   file: InputFile;
 }
 
-/** Makes a batch, brings its inputs there and starts it. `uploaded` is the share of the file that has arrived. */
+/** Makes a batch of a file and starts it. */
 export function useSubmitBatch() {
   const queries = useQueryClient();
-  const [uploaded, setUploaded] = useState<number | null>(null);
-  const submit = useMutation({
+  return useMutation({
     mutationFn: async ({ agentId, file }: Order) => {
-      const inputs = file.inputs ? { inputs: file.inputs } : {};
-      const batch = await createBatch({ agent_id: agentId, format: file.format, ...inputs });
-      if (!file.inputs && batch.upload) {
-        setUploaded(0);
-        await uploadInputs(batch.upload, file.content, setUploaded);
-      }
+      const batch = await createBatch({ agent_id: agentId, format: file.format, content: file.text });
       return startBatch(batch.id);
     },
     meta: { spends: true },
@@ -31,7 +23,5 @@ export function useSubmitBatch() {
       queries.setQueryData(getBatchOptions(batch.id).queryKey, batch);
       void queries.invalidateQueries({ queryKey: ['batches'] });
     },
-    onSettled: () => setUploaded(null),
   });
-  return { ...submit, uploaded };
 }

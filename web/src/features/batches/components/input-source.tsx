@@ -94,9 +94,9 @@ export function InputSource({ file, example, onFile }: InputSourceProps) {
   );
 }
 
-function found({ fault, count, format, content, columns }: InputFile): string {
+function found({ fault, count, format, size, columns }: InputFile): string {
   if (fault) return fault;
-  const inputs = count === null ? 'Many inputs' : `${formatCount(count)} ${count === 1 ? 'input' : 'inputs'}`;
+  const inputs = `${formatCount(count)} ${count === 1 ? 'input' : 'inputs'}`;
   const kind = format === 'jsonl' ? 'JSON Lines' : `CSV with ${columns?.length ?? 0} columns`;
-  return `${inputs} · ${kind} · ${formatBytes(content.size)}`;
+  return `${inputs} · ${kind} · ${formatBytes(size)}`;
 }

@@ -1,4 +1,4 @@
-import { Button, Progress, Text } from '@mantine/core';
+import { Button, Text } from '@mantine/core';
 import { IconStack2 } from '@tabler/icons-react';
 import { type ReactNode, useState } from 'react';
 
@@ -39,18 +39,9 @@ export function NewBatch({ agentId, agentPicker, example, onStarted }: NewBatchP
           >
             Start the batch
           </Button>
-          {submit.uploaded === null ? (
-            <Text size="xs" c="dimmed">
-              Each input is a run of its own, with its own cost.
-            </Text>
-          ) : (
-            <div className={classes.upload}>
-              <Text size="xs" c="dimmed" role="status">
-                Uploading: {Math.round(submit.uploaded * 100)} %
-              </Text>
-              <Progress size="sm" value={submit.uploaded * 100} aria-label="Upload" />
-            </div>
-          )}
+          <Text size="xs" c="dimmed">
+            Each input is a run of its own, with its own cost.
+          </Text>
         </>
       }
     >
