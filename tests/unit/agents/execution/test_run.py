@@ -6,8 +6,9 @@ from agent_platform.agents.base import BaseAgent
 from agent_platform.agents.enhanced import EnhancedAgent
 from agent_platform.agents.execution import build_pipeline
 from agent_platform.agents.execution.run import agent_class
+from agent_platform.agents.meter import Patience
 from agent_platform.agents.team import AgentTeam
-from agent_platform.errors import AgentNotFound
+from agent_platform.errors import AgentNotFound, DeadlineExceeded
 from agent_platform.identity.principal import Principal
 from agent_platform.llm.sdk import ClaudeClient
 from agent_platform.storage.memory import InMemoryExecutions
@@ -41,3 +42,14 @@ def test_an_entry_that_finds_no_colleagues_says_so_and_spends_nothing(
         pipeline.execute(team, team.example.input, principal, TRACE)
     assert executions.totals(team.id).requests["failed"] == 1
     assert claude_server.requests() == []
+
+
+def test_an_execution_whose_time_is_over_does_not_get_the_agents_own_limit_instead(
+    claude: ClaudeClient, principal: Principal, claude_server: OfflineServer
+):
+    agent, executions = an_agent(CARD), InMemoryExecutions()
+    pipeline = build_pipeline(executions, lambda: claude, "anthropic")
+    with pytest.raises(DeadlineExceeded):
+        pipeline.execute(agent, agent.example.input, principal, TRACE, Patience(0.0))
+    assert claude_server.requests() == []
+    assert executions.totals(agent.id).requests["failed"] == 1

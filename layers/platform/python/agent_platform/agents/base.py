@@ -102,8 +102,7 @@ class BaseAgent:
             CostLimitReached: the next answer might cost more than is left.
             DeclinedByRule: a rule of the definition's guardrails forbids the task.
         """
-        limit = float(self.definition.limits.timeout_seconds)
-        deadline = monotonic() + min(limit, patience.seconds or limit)
+        deadline = monotonic() + patience.within(self.definition.limits.timeout_seconds)
         work = Work(meter, context, deadline, self._procedure())
         messages = self._opening(value, context)
         prompt_tokens = self._fixed_tokens + sum(most_tokens(each["content"]) for each in messages)

@@ -79,8 +79,7 @@ class EnhancedAgent(BaseAgent):
         conversation = context.conversation
         too_many = conversation.excess() if conversation else 0
         if conversation and too_many:
-            limit = float(self.definition.limits.timeout_seconds)
-            deadline = monotonic() + min(limit, patience.seconds or limit)
+            deadline = monotonic() + patience.within(self.definition.limits.timeout_seconds)
             summary = self._summary(value, conversation, too_many, meter, (deadline - monotonic()) / 3)
             if summary:
                 conversation.fold(too_many, summary)
@@ -88,7 +87,7 @@ class EnhancedAgent(BaseAgent):
                 context = replace(
                     context, conversation=Conversation(conversation.summary, conversation.turns[too_many:])
                 )
-            patience = Patience(max(0.001, deadline - monotonic()), patience.retries)
+            patience = Patience(deadline - monotonic(), patience.retries)
         return super().execute(value, meter, patience, context)
 
     def _opening(self, value: JsonObject, context: Context) -> list[Any]:

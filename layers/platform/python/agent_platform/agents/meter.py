@@ -29,6 +29,10 @@ class Patience:
     seconds: float | None = None
     retries: int = 0
 
+    def within(self, limit: float) -> float:
+        """Seconds that an execution with a limit of its own may take; none at all is 0, not the limit."""
+        return max(0.0, limit if self.seconds is None else min(limit, self.seconds))
+
 
 PATIENT = Patience()
 """Of a caller whom nothing cuts off and who retries itself: the definition's limit alone counts."""

@@ -68,8 +68,7 @@ class Call:
     """On the clock of `time.monotonic`: the definition's limit, or the entry's where that ends earlier."""
 
     def __post_init__(self) -> None:
-        limit = float(self.definition.limits.timeout_seconds)
-        self.deadline = self.deadline or monotonic() + min(limit, self.patience.seconds or limit)
+        self.deadline = self.deadline or monotonic() + self.patience.within(self.definition.limits.timeout_seconds)
 
     @property
     def model_id(self) -> str:

@@ -13,7 +13,7 @@ from agent_platform.agents.execution.record import ExecutionRecorder, record
 from agent_platform.agents.execution.run import run
 from agent_platform.agents.execution.validate_input import validate_input
 from agent_platform.agents.meter import PATIENT, Meter, Patience, Provider
-from agent_platform.errors import AgentNotFound, ToolLoopExceeded
+from agent_platform.errors import AgentNotFound, DeadlineExceeded, ToolLoopExceeded
 from agent_platform.identity.principal import Principal
 from agent_platform.llm.sdk import ClaudeClient
 from agent_platform.storage.executions import Execution
@@ -84,6 +84,8 @@ class ExecutionPipeline:
                 raise ToolLoopExceeded(f"`{agent_id}` is at work on this already: {' → '.join(lineage)}.")
             if len(lineage) >= MAX_DEPTH:
                 raise ToolLoopExceeded(f"No more than {MAX_DEPTH} agents may work under each other.")
+            if not call.seconds_left:
+                raise DeadlineExceeded("The time of this execution is over: nobody else can be put to work.")
             patience = Patience(call.seconds_left, call.patience.retries)
             member = self.call(
                 self._definitions(agent_id),

@@ -8,7 +8,7 @@ from agent_platform.agents.enhanced import EnhancedAgent
 from agent_platform.agents.execution.call import Call, Proceed, Stage
 from agent_platform.agents.meter import Patience, Provider
 from agent_platform.agents.team import AgentTeam
-from agent_platform.errors import AgentNotFound
+from agent_platform.errors import AgentNotFound, DeadlineExceeded
 from agent_platform.llm.sdk import ClaudeClient
 
 
@@ -30,6 +30,8 @@ def run(
             colleagues = [_colleague(definitions, each, call.definition) for each in call.definition.colleagues]
             agent = agent_class(call.definition)(call.definition, current, provider, colleagues)
             agents[key] = current, agent
+        if not call.seconds_left:
+            raise DeadlineExceeded("The time of this execution was over before the agent could begin. Send it again.")
         patience = Patience(call.seconds_left, call.patience.retries)
         return agent.execute(call.input, call.meter, patience, call.context)
 
