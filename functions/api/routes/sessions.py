@@ -51,7 +51,12 @@ class CreateSessionRequest(Body):
     ]
     title: Annotated[
         str | None,
-        Field(min_length=1, max_length=120, description="What to call it; by default, the first input's gist"),
+        Field(
+            min_length=1,
+            max_length=120,
+            pattern=r"^[^\x00-\x1f\x7f]+$",
+            description="What to call it, kept as it is; by default, the first input's gist",
+        ),
     ] = None
 
 

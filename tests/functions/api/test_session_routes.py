@@ -100,6 +100,7 @@ class TestMaking:
             {"agent_id": HELPER, "title": ""},
             {"agent_id": HELPER, "title": "x" * 121},
             {"agent_id": HELPER, "title": "half \ud83d"},
+            {"agent_id": HELPER, "title": "nul \0"},
             {"agent_id": HELPER, "owner": "user-2"},
             {"agent_id": HELPER, "turns": 7},
         ],

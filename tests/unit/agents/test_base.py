@@ -306,6 +306,16 @@ class TestUpstreamFailures:
         with pytest.raises(ModelError):
             agent.execute({"parcel_grams": 1}, meter)
 
+    def test_an_answer_without_usage_is_a_model_error_that_may_be_billed(
+        self, agent: BaseAgent, claude_server: OfflineServer, meter: Meter
+    ):
+        claude_server.plan("status", status=200)
+        with pytest.raises(ModelError, match="without content or usage") as raised:
+            agent.execute({"parcel_grams": 1}, meter, Patience(retries=2))
+        assert type(raised.value) is ModelError
+        assert len(claude_server.requests()) == 1
+        assert meter.uncertain_usd > 0
+
     def test_a_stalled_answer_times_out_after_the_agents_own_limit(
         self, claude: ClaudeClient, claude_server: OfflineServer, meter: Meter
     ):
@@ -444,6 +454,14 @@ class TestRetries:
         claude_server.plan("answer", output=ANSWER)
         assert agent.execute({"parcel_grams": 1}, meter, Patience(retries=1)) == ANSWER
         assert pauses == [7]
+
+    def test_a_wait_beyond_an_hour_is_told_as_an_hour(
+        self, agent: BaseAgent, claude_server: OfflineServer, meter: Meter
+    ):
+        claude_server.plan("status", status=429, retry_after=100_000)
+        with pytest.raises(ModelOverloaded) as raised:
+            agent.execute({"parcel_grams": 1}, meter)
+        assert raised.value.retry_after == 3600
 
     def test_a_wait_past_the_deadline_is_told_instead_of_made(
         self, agent: BaseAgent, claude_server: OfflineServer, meter: Meter, pauses: list[float]

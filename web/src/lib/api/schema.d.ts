@@ -877,7 +877,7 @@ export interface components {
             agent_id: string;
             /**
              * Title
-             * @description What to call it; by default, the first input's gist
+             * @description What to call it, kept as it is; by default, the first input's gist
              */
             title?: string | null;
         };

@@ -171,7 +171,7 @@ class BaseAgent:
             try:
                 with translated_errors():
                     message: Message = self._client.messages.create(messages=messages, timeout=left, **self._request)
-                    return message
+                return _whole(message)
             except ModelError as error:
                 if error.uncertain:
                     meter.add_uncertain(most)
@@ -261,3 +261,12 @@ class BaseAgent:
         checked: JsonObject = output
         meter.handover = take_handover(self.definition, checked)
         return checked
+
+
+def _whole(message: Message) -> Message:
+    """An answer that says what it used; the SDK reads one that does not, and leaves out what is missing."""
+    if message.usage is None or message.content is None:
+        error = ModelError("Claude's API gave an answer without content or usage. Ask the provider if it stays.")
+        error.transient, error.uncertain = False, True
+        raise error
+    return message

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import anthropic
 
 CLAUDE_API_URL = "https://api.anthropic.com"
+LONGEST_WAIT_SECONDS = 3600
+"""What upstream asks to wait beyond an hour is passed on as an hour."""
+
 # What a server that needs no key is sent, since the SDK refuses to send none.
 NO_KEY = "no-key-needed"
 
@@ -149,7 +152,8 @@ def translate(error: Exception) -> ModelError | None:
             f"(upstream request {error.request_id or 'without id'}). {_REMEDY[kind]}"
         )
         wait = error.response.headers.get("retry-after", "")
-        translated.retry_after = int(wait) if wait.isascii() and wait.isdigit() else None
+        if wait.isascii() and wait.isdigit() and len(wait) < 10:
+            translated.retry_after = min(int(wait), LONGEST_WAIT_SECONDS)
         return translated
     if isinstance(error, anthropic.APITimeoutError | httpx2.TimeoutException):
         return ModelTimedOut(f"Claude's API did not answer in time. {_REMEDY[ModelTimedOut]}")
