@@ -1,15 +1,14 @@
 """Execute by direct invoke, as a step of a state machine does: the same pipeline, without HTTP."""
 
-import json
 import secrets
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from agent_platform import errors
 from agent_platform.agents.definition import AgentId, JsonObject
 from agent_platform.agents.execution import Call
+from agent_platform.agents.execution.queue import input_key
 from agent_platform.agents.execution.record import unfinished
 from agent_platform.agents.meter import PATIENT, Patience
 from agent_platform.errors import (
@@ -17,15 +16,17 @@ from agent_platform.errors import (
     ExecutionNotFound,
     FieldError,
     InvalidInput,
+    PayloadMissing,
     PlatformError,
     StorageUnavailable,
 )
 from agent_platform.events.recorder import OutboxRecorder
 from agent_platform.identity.principal import Principal
 from agent_platform.observability import get_logger
-from agent_platform.storage.batches import BatchRepository, LineResult
+from agent_platform.storage.batches import Batch, BatchRepository, LineResult, line_execution_id, line_input_key
+from agent_platform.storage.caught_failures import failure_of
 from agent_platform.storage.executions import Execution, ExecutionRepository, Failure, payload_key
-from agent_platform.storage.payloads import QUEUED, PayloadStore, checked_reference, is_large
+from agent_platform.storage.payloads import PayloadStore, checked_reference, is_large
 from functions.run_agent.service import RunAgentService
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]*$")]
@@ -70,12 +71,11 @@ class DirectRequest(_Event):
 
 
 class LineItem(_Event):
-    """One line of a manifest: its number in the file, the id it runs under, and its input or where that lies."""
+    """One line of a manifest: its number in the file, the id it runs under, and where its input lies."""
 
     line: Annotated[int, Field(ge=1)]
     execution_id: Id
-    input: JsonObject | None = None
-    input_ref: Annotated[str, StringConstraints(max_length=300)] | None = None
+    input_ref: Annotated[str, StringConstraints(max_length=300)]
 
 
 class LineRequest(_Event):
@@ -102,6 +102,12 @@ class UnrecordedFailure(_Event):
     error: str
     cause: str = ""
     batch: LinePlace | None = None
+
+    @model_validator(mode="after")
+    def _names_the_execution_of_its_line(self) -> Self:
+        if self.batch and self.execution_id != line_execution_id(self.batch.batch_id, self.batch.line):
+            raise ValueError("`execution_id` is not that of the line")
+        return self
 
 
 class DirectEntry:
@@ -133,6 +139,11 @@ class DirectEntry:
             raise InvalidInput(f"The event is not an agent execution: input: {fault.message}", errors=[fault])
         get_logger().append_keys(trace_id=request.trace_id)
         if request.execution_id:
+            if request.input_ref not in (None, input_key(request.execution_id)):
+                raise InvalidInput(
+                    f"`{request.input_ref}` is not the input of `{request.execution_id}`: that waits under "
+                    f"{input_key(request.execution_id)}."
+                )
             return _answer(self._once(request, request.execution_id, patience))
         return _answer(self._service.carry_out(self._call(request, patience)))
 
@@ -140,19 +151,22 @@ class DirectEntry:
         """Run a line of a batch, unless it has run already, and keep what came of it for the batch's results.
 
         Raises:
-            PlatformError: under its own class name, after it was kept as the line's result.
+            PlatformError: under its own class name; what it meant for the line is kept by then, where it is final.
         """
         request = _parsed(LineRequest, event, "a line of a batch")
         get_logger().append_keys(trace_id=request.trace_id)
-        if self._batches.is_over(request.batch_id):
-            raise ExecutionCancelled(f"The batch `{request.batch_id}` was cancelled before this line ran.")
+        batch = self._batches.get(request.batch_id, owner=request.principal.user_id)
+        _check_line(request, batch)
+        if batch.status != "running":
+            raise ExecutionCancelled(f"The batch `{batch.id}` is over: it was {batch.status} before this line ran.")
         item = request.item
         try:
             execution = self._run_line(request, patience)
         except PlatformError as error:
-            self._batches.keep_line(request.batch_id, LineResult.broken(item.line, item.execution_id, error))
+            self._keep_refused(request, error)
             raise
-        self._batches.keep_line(request.batch_id, LineResult.of(item.line, execution))
+        self._batches.keep_line(batch.id, LineResult.of(item.line, execution))
+        self._forget(item.input_ref)
         return {"line": item.line, "execution_id": execution.id, "status": execution.status}
 
     def record_failure(self, event: dict[str, Any]) -> dict[str, Any]:
@@ -162,14 +176,14 @@ class DirectEntry:
         """
         failed = _parsed(UnrecordedFailure, event, "a failure")
         failure = failure_of(failed.error, failed.cause)
-        status = None
+        stored = None
         try:
-            status = self._recorder.fail(failed.execution_id, failure).status
+            stored = self._recorder.fail(failed.execution_id, failure)
         except ExecutionNotFound:
             get_logger().warning("execution_never_begun", extra={"execution_id": failed.execution_id})
         if failed.batch:
-            self._keep_unless_kept(failed.batch, failed.execution_id, failure)
-        return {"execution_id": failed.execution_id, "status": status}
+            self._keep_end(failed.batch, failed.execution_id, stored, failure)
+        return {"execution_id": failed.execution_id, "status": stored.status if stored else None}
 
     def _input(self, value: JsonObject | None, reference: str | None) -> JsonObject:
         if value is None:
@@ -190,7 +204,7 @@ class DirectEntry:
 
     def _once(self, request: DirectRequest, execution_id: str, patience: Patience) -> Execution:
         """Run an execution that was queued, unless it has run already."""
-        begun = self._executions.begin(execution_id)
+        begun = self._executions.begin(execution_id, owner=request.principal.user_id, agent_id=request.agent_id)
         if begun.status != "running":
             return begun
         postpone = partial(self._recorder.postpone, execution_id)
@@ -202,15 +216,22 @@ class DirectEntry:
         try:
             return self._carry_out(call, postpone)
         finally:
-            if call.execution is not None:
+            if call.execution is not None and request.input_ref:
                 self._forget(request.input_ref)
 
     def _run_line(self, request: LineRequest, patience: Patience) -> Execution:
         item = request.item
         postpone = partial(self._recorder.postpone, item.execution_id)
+        try:
+            value = self._payloads.get(item.input_ref)
+        except PayloadMissing:
+            # It is removed with the line's end: this try comes after one whose answer was lost.
+            if over := self._over(item.execution_id):
+                return over
+            raise
         call = self._service.call(
             request.agent_id,
-            self._input(item.input, item.input_ref),
+            value,
             request.principal.principal,
             request.trace_id,
             patience,
@@ -218,7 +239,12 @@ class DirectEntry:
             batch_id=request.batch_id,
             postpone=postpone,
         )
-        begun = self._executions.begin(item.execution_id, unfinished(call, "running"))
+        begun = self._executions.begin(
+            item.execution_id,
+            unfinished(call, "running"),
+            owner=request.principal.user_id,
+            agent_id=request.agent_id,
+        )
         return self._carry_out(call, postpone) if begun.status == "running" else begun
 
     def _carry_out(self, call: Call, postpone: partial[Execution]) -> Execution:
@@ -230,44 +256,70 @@ class DirectEntry:
                 postpone()
             raise
 
-    def _forget(self, reference: str | None) -> None:
-        """Remove the input of a queued execution that is over; the bucket removes in a day what is left."""
-        if reference and reference.startswith(QUEUED):
-            try:
-                self._payloads.delete(reference)
-            except StorageUnavailable as error:
-                get_logger().warning("queued_input_not_removed", extra={"key": reference, "detail": error.detail})
+    def _forget(self, key: str) -> None:
+        """Remove the input of an execution that is over; the bucket removes in time what is left."""
+        try:
+            self._payloads.delete(key)
+        except StorageUnavailable as error:
+            get_logger().warning("input_not_removed", extra={"key": key, "detail": error.detail})
 
-    def _keep_unless_kept(self, place: LinePlace, execution_id: str, failure: Failure) -> None:
-        """What the function wrote itself knows more, such as the fields of a faulty input."""
-        if not self._batches.has_line(place.batch_id, place.line):
-            self._batches.keep_line(
-                place.batch_id, LineResult(line=place.line, execution_id=execution_id, status="failed", error=failure)
-            )
+    def _over(self, execution_id: str) -> Execution | None:
+        """The execution, if it has its end."""
+        try:
+            stored = self._executions.unmasked(execution_id)
+        except ExecutionNotFound:
+            return None
+        return stored if stored.finished_at else None
+
+    def _keep_refused(self, request: LineRequest, error: PlatformError) -> None:
+        """Keep what the error means for the line: its end, or the faults that a state machine does not hear of.
+
+        Of what may be tried again nothing is kept. Where it cannot be kept, the state machine hears the error all the
+        same, and has the line's end kept by `record_failure`.
+        """
+        item = request.item
+        try:
+            over = self._over(item.execution_id)
+            refused = LineResult.broken(item.line, item.execution_id, error)
+            if over is not None:
+                self._batches.keep_line(request.batch_id, LineResult.of(item.line, over).told_by(refused))
+                self._forget(item.input_ref)
+            elif refused.errors:
+                self._batches.keep_line(request.batch_id, refused)
+        except StorageUnavailable as lost:
+            about = {"batch_id": request.batch_id, "line": item.line, "detail": lost.detail}
+            get_logger().warning("line_not_kept", extra=about)
+
+    def _keep_end(self, place: LinePlace, execution_id: str, stored: Execution | None, failure: Failure) -> None:
+        """Keep the stored end as the line's; where nothing is stored, what the state machine caught.
+
+        The function may have ended the execution and died before it kept that, so what the machine caught does not
+        tell what became of the line.
+        """
+        known = self._batches.line(place.batch_id, place.line)
+        if stored is not None:
+            result = LineResult.of(place.line, stored)
+        else:
+            result = LineResult(line=place.line, execution_id=execution_id, status="failed", error=failure)
+        self._batches.keep_line(place.batch_id, result.told_by(known))
+        self._forget(line_input_key(place.batch_id, place.line))
 
 
-def failure_of(error: str, cause: str) -> Failure:
-    """The failure that a state machine caught, in the words of the error table.
+def _check_line(request: LineRequest, batch: Batch) -> None:
+    """Hold a line to its batch: the event may not put another agent, record or input under it.
 
-    Args:
-        error: the class name of one of the platform's errors, or a name that Lambda or Step Functions gave.
-        cause: the JSON that Lambda makes of an exception (`errorMessage`), or text.
+    Raises:
+        InvalidInput: names what does not belong to the batch.
     """
-    kind = getattr(errors, error, None)
-    if isinstance(kind, type) and issubclass(kind, PlatformError):
-        return Failure(code=kind.code, message=kind(_message(cause)).public_detail)
-    if error in ("TimedOut", "Sandbox.Timedout", "States.Timeout"):
-        late = errors.DeadlineExceeded("The agent's function gave no answer in its time. Ask for less at once.")
-        return Failure(code=late.code, message=late.detail)
-    return Failure(code=PlatformError.code, message=PlatformError(cause).public_detail)
-
-
-def _message(cause: str) -> str:
-    try:
-        document = json.loads(cause)
-    except ValueError:
-        return cause
-    return str(document.get("errorMessage", cause)) if isinstance(document, dict) else cause
+    item = request.item
+    expected = {
+        "agent_id": (request.agent_id, batch.agent_id),
+        "item.execution_id": (item.execution_id, line_execution_id(batch.id, item.line)),
+        "item.input_ref": (item.input_ref, line_input_key(batch.id, item.line)),
+    }
+    faults = [FieldError(name, f"is not `{own}`") for name, (given, own) in expected.items() if given != own]
+    if faults:
+        raise InvalidInput(f"The event is no line of the batch `{batch.id}`.", errors=faults)
 
 
 def _answer(execution: Execution) -> dict[str, Any]:

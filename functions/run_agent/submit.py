@@ -33,6 +33,7 @@ def submission(
         Raises:
             PlatformError: what a stage refused; StorageUnavailable if it could not be accepted. Nothing is left of it.
         """
+        call.awaited = False
         execution = pipeline.carry_out(call)
         if call.replayed and execution.status == "queued":
             start(machine, call, execution.id)

@@ -10,6 +10,9 @@ from typing import Any
 from agent_platform.errors import InvalidInput
 from functions.run_batch.line import MAX_LINE_BYTES, Line
 
+MAX_COLUMNS = 500
+"""Each is compared with all others, and no input has so many fields."""
+
 Schema = dict[str, Any]
 
 _INTEGER = re.compile(r"[+-]?\d{1,30}")
@@ -24,7 +27,7 @@ def csv_lines(chunks: Iterable[bytes], schema: Schema) -> Iterator[Line]:
     asks for an array or object. What does not look like it stays text, and the agent's own check names the field.
 
     Raises:
-        InvalidInput: the file is not UTF-8, has no header, or a header that names one field twice.
+        InvalidInput: the file is not UTF-8, has no header, one that names a field twice, or too many columns.
     """
     csv.field_size_limit(MAX_LINE_BYTES)
     records = csv.reader(_text(chunks), strict=True)
@@ -55,6 +58,10 @@ def _text(chunks: Iterable[bytes]) -> Iterator[str]:
 
 
 def _paths(header: list[str]) -> list[tuple[str, ...]]:
+    if len(header) > MAX_COLUMNS:
+        raise InvalidInput(
+            f"The first line has {len(header):,} columns; at most {MAX_COLUMNS}. Send larger inputs as JSON Lines."
+        )
     paths = [tuple(part.strip() for part in name.split(".")) for name in header]
     if not paths:
         raise InvalidInput("The file is empty: its first line must name the fields.")

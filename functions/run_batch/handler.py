@@ -7,9 +7,12 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.errors import InvalidInput
+from agent_platform.events.recorder import OutboxRecorder
 from agent_platform.observability import get_logger
 from agent_platform.settings import RunBatchSettings, load
 from agent_platform.storage.batches import BatchRepository
+from agent_platform.storage.counters import AgentCounters
+from agent_platform.storage.executions import ExecutionRepository
 from agent_platform.storage.payloads import PayloadStore
 from functions.run_batch.steps import BatchSteps
 
@@ -30,8 +33,13 @@ class Step(BaseModel):
 @cache
 def _steps() -> BatchSteps:
     env = load(RunBatchSettings)
+    payloads = PayloadStore(env.payloads_bucket)
+    executions = ExecutionRepository(env.executions_table, payloads)
     return BatchSteps(
-        BatchRepository(env.batches_table, PayloadStore(env.payloads_bucket)), Catalogue(env.catalogue_path)
+        BatchRepository(env.batches_table, payloads),
+        executions,
+        OutboxRecorder(executions, env.outbox_table, AgentCounters(env.agent_metrics_table)),
+        Catalogue(env.catalogue_path),
     )
 
 

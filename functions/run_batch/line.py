@@ -6,7 +6,7 @@ from typing import Any
 from agent_platform.errors import InvalidInput
 
 MAX_LINE_BYTES = 5 * 1024 * 1024
-"""Somewhat more than the largest input, so that the agent's own check can say by how much a line is too long."""
+"""Somewhat more than the largest input, so that the check of inputs can say by how much a line is too long."""
 
 
 @dataclass(frozen=True, slots=True)

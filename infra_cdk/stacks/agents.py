@@ -117,8 +117,9 @@ class AgentsStack(Stack):
             [tables.sessions.table_arn],
         )
         function.allow(["dynamodb:GetItem"], [tables.batches.table_arn])
-        kept = [data.payload_objects(EXECUTIONS), data.payload_objects(BATCHES)]
-        waiting = [data.payload_objects(QUEUED)]
+        kept = [data.payload_objects(EXECUTIONS)]
+        # Inputs go with the end of their execution.
+        waiting = [data.payload_objects(QUEUED), data.payload_objects(BATCHES)]
         function.allow(["s3:GetObject", "s3:PutObject"], kept)
         function.allow(["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], waiting)
         # Without the right to list, S3 calls a missing object forbidden.

@@ -13,7 +13,7 @@ from constructs import Construct
 from infra_cdk.agent_functions import AgentFunction
 from infra_cdk.checkout import Checkout
 from infra_cdk.constructs.layers import PlatformLayers
-from infra_cdk.constructs.payloads import BATCHES
+from infra_cdk.constructs.payloads import BATCHES, EXECUTIONS
 from infra_cdk.constructs.platform_function import ALIAS, PlatformFunction, Surroundings
 from infra_cdk.nag import acknowledge, explain_wildcards
 from infra_cdk.repository import STATE_MACHINES
@@ -63,7 +63,7 @@ class WorkflowsStack(Stack):
 
     def _batches(self, around: Surroundings) -> PlatformFunction:
         """Reads the file of a batch before it runs, and puts its results in order afterwards."""
-        batches, payloads = self._data.tables.batches, self._data.payloads
+        tables, payloads = self._data.tables, self._data.payloads
         function = PlatformFunction(
             self,
             "Batches",
@@ -74,13 +74,25 @@ class WorkflowsStack(Stack):
             timeout=Duration.minutes(15),
             # It runs twice a batch, and nobody waits for its start.
             snap_start=False,
-            environment={"BATCHES_TABLE": batches.table_name, "PAYLOADS_BUCKET": payloads.bucket_name},
+            environment={
+                "BATCHES_TABLE": tables.batches.table_name,
+                "EXECUTIONS_TABLE": tables.executions.table_name,
+                "OUTBOX_TABLE": tables.outbox.table_name,
+                "AGENT_METRICS_TABLE": tables.agent_metrics.table_name,
+                "PAYLOADS_BUCKET": payloads.bucket_name,
+            },
         )
-        function.allow(["dynamodb:GetItem", "dynamodb:PutItem"], [batches.table_arn])
-        files = self._data.payload_objects(BATCHES)
-        function.allow(["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"], [files])
+        function.allow(
+            ["dynamodb:GetItem", "dynamodb:PutItem"], [tables.batches.table_arn, tables.executions.table_arn]
+        )
+        # To end an execution that nobody tries again is to write its end, with event and counts.
+        function.allow(["dynamodb:PutItem"], [tables.outbox.table_arn])
+        function.allow(["dynamodb:UpdateItem"], [tables.agent_metrics.table_arn])
+        files, kept = self._data.payload_objects(BATCHES), self._data.payload_objects(EXECUTIONS)
+        function.allow(["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"], [files])
+        function.allow(["s3:GetObject"], [kept])
         function.allow(["s3:ListBucket"], [payloads.bucket_arn])
-        explain_wildcards(function.role, [files], _OBJECTS)
+        explain_wildcards(function.role, [files, kept], _OBJECTS)
         return function
 
     def _state_machine(

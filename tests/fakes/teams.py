@@ -14,8 +14,9 @@ from agent_platform.agents.meter import PATIENT, Patience
 from agent_platform.errors import AgentNotFound
 from agent_platform.identity.principal import Principal
 from agent_platform.llm.sdk import ClaudeClient
-from agent_platform.storage.executions import Execution, Rider
+from agent_platform.storage.executions import Execution
 from agent_platform.storage.memory import InMemoryExecutions
+from agent_platform.storage.transactions import Rider
 from tests.fakes.definitions import a_definition
 
 CARD, LETTER, PARCEL = MEMBERS = ("post/card-weigher", "post/letter-weigher", "post/parcel-weigher")

@@ -86,7 +86,7 @@ def test_a_batch_may_call_the_groups_run_its_lines_and_read_their_files(stage: S
     assert reading.resource.endswith("/batches/*")
 
 
-def test_the_steps_around_a_batch_touch_batches_alone(stage: Synthesized) -> None:
+def test_the_steps_around_a_batch_touch_batches_and_the_ends_of_their_executions(stage: Synthesized) -> None:
     grants = {
         (grant.action, grant.resource.partition("/")[2])
         for grant in stage.grants("Batches", "Workflows")
@@ -96,7 +96,10 @@ def test_the_steps_around_a_batch_touch_batches_alone(stage: Synthesized) -> Non
     assert grants == {
         ("dynamodb:GetItem", ""),
         ("dynamodb:PutItem", ""),
+        ("dynamodb:UpdateItem", ""),
         ("s3:AbortMultipartUpload", "batches/*"),
+        ("s3:DeleteObject", "batches/*"),
+        ("s3:GetObject", "executions/*"),
         ("s3:GetObject", "batches/*"),
         ("s3:PutObject", "batches/*"),
         ("s3:ListBucket", ""),

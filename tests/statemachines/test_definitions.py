@@ -95,7 +95,7 @@ def test_only_errors_are_retried_that_leave_nothing_to_pay_twice(path: Path) -> 
     }
     for name, task in agent_tasks(path):
         retried = {error for rule in task["Retry"] for error in rule["ErrorEquals"]}
-        assert retried == SERVICE | LOST | PASSING | transient, name
+        assert retried == SERVICE | LOST | PASSING | transient | {"StorageUnavailable"}, name
 
 
 def test_what_is_only_written_down_is_tried_again_while_storage_is_away(path: Path) -> None:

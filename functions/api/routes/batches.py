@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent_platform.agents.definition import AgentId
+from agent_platform.agents.schemas import MAX_FAULTS, json_faults
 from agent_platform.errors import (
     AgentNotFound,
     AlreadyFinished,
@@ -51,6 +52,9 @@ DOWNLOAD_SECONDS = 300
 GRACE_SECONDS = 30
 """What a line under way gets beyond its agent's limit before the results of a cancelled batch are collected."""
 
+LONGEST_LINE_SECONDS = 900
+"""No line takes longer: its function is given no more by Lambda (quota "Function timeout")."""
+
 router = APIRouter(
     prefix="/batches",
     tags=["batches"],
@@ -79,7 +83,18 @@ def _sent_along(body: NewBatch) -> Iterator[bytes] | None:
             return iter([body.content.encode()])
         except UnicodeEncodeError:
             raise InvalidInput("`content` holds half of a surrogate pair, which is no text.") from None
-    return (compact(each) + b"\n" for each in body.inputs) if body.inputs is not None else None
+    if body.inputs is None:
+        return None
+    faults = [
+        fault
+        for number, each in enumerate(body.inputs)
+        for fault in json_faults(each, root=f"inputs.{number}", max_bytes=MAX_CONTENT)
+    ]
+    if faults:
+        raise InvalidInput(
+            "An input holds what JSON does not have, so it cannot be stored.", errors=faults[:MAX_FAULTS]
+        )
+    return (compact(each) + b"\n" for each in body.inputs)
 
 
 class Upload(BaseModel):
@@ -236,11 +251,19 @@ def cancel_batch(
     if batch.status != "cancelled":
         raise AlreadyFinished(f"The batch `{batch_id}` is over: it is {batch.status}.")
     if batch.finished_at is None:
+        # Found before anything is stopped: without it nobody would collect the results.
+        collect_after = {"collect_after": _limit(batch, services) + GRACE_SECONDS}
         services.run_batch.stop(batch.id, "cancelled by its owner")
-        limit = services.catalogue.get(batch.agent_id).limits.timeout_seconds
-        collect_after = {"collect_after": limit + GRACE_SECONDS}
         services.run_batch.start(f"{batch.id}-cancelled", _run(batch, principal, trace_id) | collect_after)
     return _view(batch, services)
+
+
+def _limit(batch: Batch, services: Services) -> int:
+    """Seconds that a line under way may take."""
+    try:
+        return services.catalogue.get(batch.agent_id).limits.timeout_seconds
+    except AgentNotFound:  # it left the catalogue while its batch ran
+        return LONGEST_LINE_SECONDS
 
 
 def _run(batch: Batch, principal: Principal, trace_id: str) -> dict[str, Any]:

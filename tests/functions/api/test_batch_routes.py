@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
+from agent_platform.errors import AgentNotFound
 from agent_platform.storage.executions import Execution
 from agent_platform.storage.step_functions import StateMachine, step_functions
 from tests.fakes.executions import an_execution
@@ -107,6 +108,28 @@ def test_what_is_no_batch_is_refused(platform: Platform, ada: Person, body: dict
     assert make(platform, ada, **body).code == code
 
 
+@pytest.mark.parametrize("value", ["\ud800", float("inf")], ids=["surrogate", "infinity"])
+def test_an_input_that_is_no_json_is_refused_by_its_number(platform: Platform, ada: Person, value: Any) -> None:
+    refused = make(platform, ada, inputs=[{"t": "a"}, {"t": value}])
+    assert (refused.status, refused.code) == (422, "invalid_input")
+    assert [each["field"] for each in refused.json["errors"]] == ["inputs.1"]
+
+
+def test_a_batch_whose_agent_is_gone_can_still_be_cancelled(
+    platform: Platform, ada: Person, machines: dict[str, StateMachine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_id = make(platform, ada, inputs=[{}]).json["id"]
+    start(platform, ada, batch_id)
+
+    def gone(agent_id: str) -> None:
+        raise AgentNotFound(f"There is no agent `{agent_id}`.")
+
+    monkeypatch.setattr(platform.services.catalogue, "get", gone)
+    cancelled = platform.gateway.post(f"{BATCHES}/{batch_id}/cancel", token=ada.access_token)
+    assert (cancelled.status, cancelled.json["status"]) == (202, "cancelled")
+    assert machines["run_batch"].status(f"{batch_id}-cancelled") == "RUNNING"
+
+
 def test_the_batch_of_somebody_else_does_not_exist(platform: Platform, ada: Person) -> None:
     eve = platform.person("eve@example.com")
     batch_id = make(platform, ada, inputs=[{}]).json["id"]
@@ -129,7 +152,7 @@ def test_a_cancelled_batch_is_stopped_and_its_results_are_collected(
     assert machines["run_batch"].status(batch_id) == "ABORTED"
     assert machines["run_batch"].status(f"{batch_id}-cancelled") == "RUNNING"
     assert start(platform, ada, batch_id).code == "already_finished"
-    assert platform.services.batches.is_over(batch_id)
+    assert platform.services.batches.get(batch_id, owner=None).status == "cancelled"
 
 
 def test_a_batch_that_is_over_shows_counts_cost_and_where_its_results_are(platform: Platform, ada: Person) -> None:
@@ -166,7 +189,7 @@ def test_a_running_execution_is_marked_and_its_machine_left_to_write_the_end(
 ) -> None:
     execution = queued(platform, ada)
     machines["run_agent"].start(execution.id, {})
-    platform.services.executions.begin(execution.id)
+    platform.services.executions.begin(execution.id, owner=ada.id, agent_id=execution.agent_id)
     cancelled = platform.gateway.post(f"{EXECUTIONS}/{execution.id}/cancel", token=ada.access_token)
     assert (cancelled.json["status"], cancelled.json["finished_at"]) == ("cancelled", None)
     assert cancelled.headers["retry-after"]

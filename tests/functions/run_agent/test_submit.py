@@ -1,12 +1,15 @@
 """`Prefer: respond-async`: accepted at once, carried out once under its id, recorded whatever comes."""
 
 import json
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import boto3
 import pytest
 
 from agent_platform.errors import (
+    BatchNotFound,
     ExecutionCancelled,
     ExecutionNotFound,
     InvalidInput,
@@ -15,11 +18,11 @@ from agent_platform.errors import (
     PayloadMissing,
     StorageUnavailable,
 )
-from agent_platform.storage.batches import Batch, LineResult, line_execution_id
+from agent_platform.storage.batches import Batch, BatchRepository, LineResult, line_execution_id
+from agent_platform.storage.caught_failures import failure_of
 from agent_platform.storage.dynamodb import dynamodb
 from agent_platform.storage.executions import Execution
 from functions.run_agent import deps
-from functions.run_agent.invoke import failure_of
 from tests.fakes.aws import EXECUTIONS_TABLE, OUTBOX_TABLE, RUN_AGENT_STATE_MACHINE
 from tests.functions.run_agent.conftest import AGENT, Function
 
@@ -50,9 +53,11 @@ def runs(client: Any) -> dict[str, dict[str, Any]]:
     }
 
 
-def accepted(function: Function, machine: Any, example: dict[str, Any]) -> dict[str, Any]:
+def accepted(
+    function: Function, machine: Any, example: dict[str, Any], headers: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """The event of an accepted execution, as its run sends it to the function."""
-    answer = function.execute({"input": example}, headers=ASYNC)
+    answer = function.execute({"input": example}, headers={**ASYNC, **(headers or {})})
     assert answer.status == 202, answer.text
     return runs(machine)[answer.json["id"]]
 
@@ -109,6 +114,96 @@ class TestAccepting:
         assert dynamodb().scan(TableName=EXECUTIONS_TABLE)["Items"] == []
         again = function.execute({"input": example}, headers=headers)
         assert (again.status, list(runs(machine))) == (202, [again.json["id"]])
+
+
+class TestKeys:
+    """An idempotency key names the execution until that fails."""
+
+    KEY: ClassVar = {"Idempotency-Key": "k1"}
+
+    @pytest.fixture
+    def event(self, function: Function, machine: Any, example: dict[str, Any]) -> dict[str, Any]:
+        """Of the first execution with the key, which is queued."""
+        return accepted(function, machine, example, self.KEY)
+
+    @pytest.fixture
+    def meanwhile(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+        """Do something, once, while a request waits for the first one."""
+        actions: list[Callable[[], object]] = []
+        really = time.sleep
+
+        def pause(seconds: float) -> None:
+            if actions:
+                actions.pop(0)()
+            else:
+                really(seconds)
+
+        monkeypatch.setattr("agent_platform.agents.execution.idempotency.time.sleep", pause)
+        return actions.append
+
+    def test_one_that_wants_the_answer_waits_for_the_end(
+        self, function: Function, event: dict[str, Any], example: dict[str, Any], meanwhile: Any
+    ):
+        meanwhile(lambda: function.invoke(event))
+        answer = function.execute({"input": example}, headers=self.KEY)
+        assert (answer.status, answer.json["status"], answer.json["id"]) == (200, "succeeded", event["execution_id"])
+        assert answer.json["output"]
+        assert answer.headers["idempotency-replayed"] == "true"
+        assert len(function.claude.requests()) == 1
+
+    def test_where_the_end_does_not_come_in_time_it_is_told_when_to_ask_again(
+        self, function: Function, machine: Any, example: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setenv("HTTP_DEADLINE_SECONDS", "3")
+        event = accepted(function, machine, example, self.KEY)
+        answer = function.execute({"input": example}, headers=self.KEY)
+        assert (answer.status, answer.code) == (409, "idempotency_in_progress")
+        assert event["execution_id"] in answer.json["detail"]
+        assert int(answer.headers["retry-after"]) > 0
+        assert function.claude.requests() == []
+
+    def test_where_the_first_fails_meanwhile_the_second_runs(
+        self, function: Function, event: dict[str, Any], example: dict[str, Any], meanwhile: Any
+    ):
+        def fail() -> None:
+            with pytest.raises(ModelRefused):
+                function.invoke(event)
+
+        function.claude.plan("refusal")
+        meanwhile(fail)
+        answer = function.execute({"input": example}, headers=self.KEY)
+        assert (answer.status, answer.json["status"]) == (200, "succeeded")
+        assert answer.json["id"] != event["execution_id"]
+        assert outcomes() == ["failed", "succeeded"]
+
+    @pytest.mark.parametrize("how", ["run", "given up"])
+    def test_one_that_fails_frees_its_key(
+        self, function: Function, machine: Any, event: dict[str, Any], example: dict[str, Any], how: str
+    ):
+        if how == "run":
+            function.claude.plan("refusal")
+            with pytest.raises(ModelRefused):
+                function.invoke(event)
+        else:
+            told = {"execution_id": event["execution_id"], "error": "ModelOverloaded", "cause": "{}"}
+            function.invoke({"record_failure": told})
+        again = accepted(function, machine, example, self.KEY)
+        assert again["execution_id"] != event["execution_id"]
+        assert function.invoke(again)["status"] == "succeeded"
+        assert accepted(function, machine, example, self.KEY) == again
+
+    @pytest.mark.parametrize(
+        "others",
+        [{"principal": {"user_id": "user-2"}}, {"agent_id": "finance-accounting/held-invoice-resolver"}],
+        ids=str,
+    )
+    def test_an_event_of_somebody_else_does_not_run_it(
+        self, function: Function, event: dict[str, Any], others: dict[str, Any]
+    ):
+        with pytest.raises(ExecutionNotFound):
+            function.invoke({**event, **others})
+        assert stored(event["execution_id"]).status == "queued"
+        assert function.claude.requests() == []
 
 
 class TestRunning:
@@ -225,6 +320,14 @@ class TestReferences:
         with pytest.raises(InvalidInput, match="names no payload"):
             function.invoke({"agent_id": AGENT, "input_ref": reference, "principal": PRINCIPAL})
 
+    def test_a_queued_execution_runs_with_its_own_input_only(
+        self, function: Function, machine: Any, example: dict[str, Any]
+    ):
+        event = accepted(function, machine, example)
+        with pytest.raises(InvalidInput, match="is not the input of"):
+            function.invoke({**event, "input_ref": "queued/another/input.json"})
+        assert stored(event["execution_id"]).status == "queued"
+
     @pytest.mark.parametrize("more", [{}, {"input": {}, "input_ref": "queued/x/input.json"}])
     def test_an_input_comes_in_one_way(self, function: Function, more: dict[str, Any]):
         with pytest.raises(InvalidInput, match="either `input` or `input_ref`"):
@@ -248,16 +351,25 @@ class TestLinesOfABatch:
         return batch
 
     def line(self, batch: Batch, value: dict[str, Any], number: int = 1) -> dict[str, Any]:
-        item = {"line": number, "execution_id": line_execution_id(batch.id, number), "input": value}
+        deps.payloads().put(batch.input_key(number), value)
+        key = batch.input_key(number)
+        item = {"line": number, "execution_id": line_execution_id(batch.id, number), "input_ref": key}
         request = {"agent_id": AGENT, "principal": PRINCIPAL, "trace_id": TRACE, "batch_id": batch.id, "item": item}
         return {"batch_line": request}
 
     def result(self, batch: Batch, number: int = 1) -> LineResult | None:
-        return next(deps.direct()._batches.lines(batch.id, [number]))
+        return deps.direct()._batches.line(batch.id, number)
+
+    def told(self, batch: Batch, error: str, number: int = 1) -> dict[str, Any]:
+        """What the state machine tells of a line that it gives up."""
+        place = {"batch_id": batch.id, "line": number}
+        execution_id = line_execution_id(batch.id, number)
+        return {"record_failure": {"execution_id": execution_id, "error": error, "cause": "", "batch": place}}
 
     def test_a_line_is_run_once_and_its_result_kept(self, function: Function, batch: Batch, example: dict[str, Any]):
+        line = self.line(batch, example)
         for _ in range(2):
-            assert function.invoke(self.line(batch, example))["status"] == "succeeded"
+            assert function.invoke(line)["status"] == "succeeded"
         assert len(function.claude.requests()) == 1
         kept = self.result(batch)
         assert kept is not None
@@ -267,17 +379,14 @@ class TestLinesOfABatch:
     def test_a_faulty_line_keeps_every_fault_by_field(self, function: Function, batch: Batch):
         with pytest.raises(InvalidInput):
             function.invoke(self.line(batch, {"invoice": {}}))
-        told = {"execution_id": "x", "error": "InvalidInput", "cause": "", "batch": {"batch_id": batch.id, "line": 1}}
-        function.invoke({"record_failure": told})
+        function.invoke(self.told(batch, "InvalidInput"))
         kept = self.result(batch)
         assert kept is not None
         assert kept.status == "failed"
         assert "input.purchase_order" in [each["field"] for each in kept.errors]
 
     def test_a_line_whose_function_died_gets_its_result_from_the_state_machine(self, function: Function, batch: Batch):
-        place = {"batch_id": batch.id, "line": 7}
-        told = {"execution_id": "e7", "error": "Sandbox.Timedout", "cause": "", "batch": place}
-        assert function.invoke({"record_failure": told})["status"] is None
+        assert function.invoke(self.told(batch, "Sandbox.Timedout", 7))["status"] is None
         kept = self.result(batch, 7)
         assert kept is not None
         assert kept.error is not None
@@ -288,6 +397,115 @@ class TestLinesOfABatch:
         with pytest.raises(ExecutionCancelled):
             function.invoke(self.line(batch, example))
         assert function.claude.requests() == []
+
+    def test_a_paid_line_whose_result_could_not_be_kept_keeps_its_output(
+        self, function: Function, batch: Batch, example: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ):
+        def refuse(*_: Any) -> None:
+            raise StorageUnavailable("S3 does not answer.")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(BatchRepository, "keep_line", refuse)
+            with pytest.raises(StorageUnavailable):
+                function.invoke(self.line(batch, example))
+        told = function.invoke(self.told(batch, "StorageUnavailable"))
+        assert told["status"] == "succeeded"
+        kept = self.result(batch)
+        assert kept is not None
+        assert (kept.status, kept.error) == ("succeeded", None)
+        execution = stored(told["execution_id"])
+        assert (kept.output, kept.cost_usd) == (execution.output, execution.cost_usd)
+
+    def test_what_an_earlier_try_was_refused_for_does_not_outlive_the_lines_end(
+        self, function: Function, batch: Batch, example: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ):
+        line = self.line(batch, example)
+        function.claude.plan("status", status=529)
+        with pytest.raises(ModelOverloaded):
+            function.invoke(line)
+        assert self.result(batch) is None
+        keep = BatchRepository.keep_line
+        monkeypatch.setattr(BatchRepository, "keep_line", _killed)
+        with pytest.raises(SystemExit):
+            function.invoke(line)
+        monkeypatch.setattr(BatchRepository, "keep_line", keep)
+        function.invoke(self.told(batch, "Lambda.Unknown"))
+        kept = self.result(batch)
+        assert kept is not None
+        assert (kept.status, kept.output is not None) == ("succeeded", True)
+
+    def test_a_paid_failure_has_its_cost(self, function: Function, batch: Batch, example: dict[str, Any]):
+        function.claude.plan("refusal")
+        with pytest.raises(ModelRefused):
+            function.invoke(self.line(batch, example))
+        kept = self.result(batch)
+        assert kept is not None
+        assert kept.error is not None
+        assert (kept.error.code, kept.status) == ("model_refused", "failed")
+        assert kept.cost_usd == stored(str(kept.execution_id)).cost_usd
+        assert kept.cost_usd
+
+    def test_a_line_cancelled_on_its_own_is_no_failure(self, function: Function, batch: Batch, example: dict[str, Any]):
+        line = self.line(batch, example)
+        function.claude.plan("status", status=529)
+        with pytest.raises(ModelOverloaded):
+            function.invoke(line)
+        deps.recorder().cancel(line_execution_id(batch.id, 1), owner="user-1")
+        with pytest.raises(ExecutionCancelled):
+            function.invoke(line)
+        kept = self.result(batch)
+        assert kept is not None
+        assert kept.status == "cancelled"
+
+    def test_the_input_of_a_line_goes_with_its_end(self, function: Function, batch: Batch, example: dict[str, Any]):
+        line = self.line(batch, example)
+        function.claude.plan("status", status=529)
+        with pytest.raises(ModelOverloaded):
+            function.invoke(line)
+        assert deps.payloads().get(batch.input_key(1)) == example
+        function.invoke(line)
+        with pytest.raises(PayloadMissing):
+            deps.payloads().get(batch.input_key(1))
+        self.line(batch, {"invoice": {}}, 2)
+        function.invoke(self.told(batch, "Lambda.Unknown", 2))
+        with pytest.raises(PayloadMissing):
+            deps.payloads().get(batch.input_key(2))
+
+    @pytest.mark.parametrize(
+        ("changes", "field"),
+        [
+            ({"agent_id": "finance-accounting/expense-policy-auditor"}, "agent_id"),
+            ({"item": {"execution_id": "another"}}, "item.execution_id"),
+            ({"item": {"input_ref": "executions/another/input.json"}}, "item.input_ref"),
+        ],
+        ids=["agent", "record", "input"],
+    )
+    def test_a_line_is_held_to_its_batch(
+        self, function: Function, batch: Batch, example: dict[str, Any], changes: dict[str, Any], field: str
+    ):
+        request = self.line(batch, example)["batch_line"]
+        request = request | changes | {"item": request["item"] | changes.get("item", {})}
+        with pytest.raises(InvalidInput) as raised:
+            function.invoke({"batch_line": request})
+        assert [each.field for each in raised.value.errors] == [field]
+        assert function.claude.requests() == []
+
+    def test_nobody_runs_a_line_of_somebody_elses_batch(
+        self, function: Function, batch: Batch, example: dict[str, Any]
+    ):
+        request = self.line(batch, example)["batch_line"] | {"principal": {"user_id": "eve"}}
+        with pytest.raises(BatchNotFound):
+            function.invoke({"batch_line": request})
+
+    def test_a_failure_names_the_execution_of_its_line(self, function: Function, batch: Batch):
+        event = self.told(batch, "Lambda.Unknown")
+        event["record_failure"]["execution_id"] = line_execution_id(batch.id, 2)
+        with pytest.raises(InvalidInput, match="is not that of the line"):
+            function.invoke(event)
+
+
+def _killed(*_: Any) -> None:
+    raise SystemExit("The process is killed before the line is kept.")
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,7 @@ class TestCsv:
             ("a,a\n1,2\n", "Two columns"),
             ("a,a.b\n1,2\n", "is a value"),
             ('a\n"open\n', "no CSV after record 0"),
+            (",".join(f"c{n}" for n in range(501)) + "\n", "501 columns; at most 500"),
         ],
     )
     def test_a_file_that_cannot_be_read_is_refused_as_a_whole(self, size: int, text: str, why: str):

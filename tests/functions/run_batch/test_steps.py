@@ -10,13 +10,25 @@ from typing import Any
 import pytest
 
 from agent_platform.agents.catalogue import Catalogue
-from agent_platform.errors import InvalidInput
+from agent_platform.errors import InvalidInput, RateLimited
+from agent_platform.events.recorder import OutboxRecorder
 from agent_platform.ids import new_id
 from agent_platform.storage.batches import Batch, BatchRepository, LineResult, line_execution_id
-from agent_platform.storage.payloads import INLINE_BYTES, PayloadStore
+from agent_platform.storage.counters import AgentCounters
+from agent_platform.storage.dynamodb import dynamodb
+from agent_platform.storage.executions import ExecutionRepository, Failure
+from agent_platform.storage.payloads import PayloadStore
+from functions.run_batch.csv_lines import csv_lines
 from functions.run_batch.steps import BatchSteps
-from tests.fakes.aws import BATCHES_TABLE, PAYLOADS_BUCKET
+from tests.fakes.aws import (
+    AGENT_METRICS_TABLE,
+    BATCHES_TABLE,
+    EXECUTIONS_TABLE,
+    OUTBOX_TABLE,
+    PAYLOADS_BUCKET,
+)
 from tests.fakes.catalogue import write_small_catalogue
+from tests.fakes.executions import an_execution
 
 
 @pytest.fixture
@@ -27,7 +39,9 @@ def batches(governance_tables: None) -> BatchRepository:
 @pytest.fixture
 def steps(batches: BatchRepository, tmp_path: Path) -> Iterator[BatchSteps]:
     catalogue = Catalogue(write_small_catalogue(tmp_path))
-    yield BatchSteps(batches, catalogue)
+    executions = ExecutionRepository(EXECUTIONS_TABLE, batches.payloads)
+    recorder = OutboxRecorder(executions, OUTBOX_TABLE, AgentCounters(AGENT_METRICS_TABLE))
+    yield BatchSteps(batches, executions, recorder, catalogue)
     catalogue.close()
 
 
@@ -65,7 +79,8 @@ def test_each_line_gets_an_id_that_stays_and_faulty_ones_a_result(batches: Batch
     lines = manifest(batches, batch)
     assert steps.prepare(batch.id) == first
     assert manifest(batches, batch) == lines
-    assert [(each["line"], each["input"]) for each in lines] == [(1, {"text": "a"}), (4, {"text": "b"})]
+    inputs = [(each["line"], batches.payloads.get(each["input_ref"])) for each in lines]
+    assert inputs == [(1, {"text": "a"}), (4, {"text": "b"})]
     assert [each["execution_id"] for each in lines] == [line_execution_id(batch.id, number) for number in (1, 4)]
     assert first == {"bucket": PAYLOADS_BUCKET, "manifest_key": batch.manifest_key, "lines": 2}
     assert batches.known_lines(batch.id) == [2]
@@ -73,13 +88,100 @@ def test_each_line_gets_an_id_that_stays_and_faulty_ones_a_result(batches: Batch
     assert (kept.total, kept.refused) == (3, 1)
 
 
-def test_an_input_too_large_for_a_state_machine_travels_by_reference(batches: BatchRepository, steps: BatchSteps):
-    value = {"text": "x" * 2 * INLINE_BYTES}
-    batch = running(batches, json.dumps(value).encode())
+def test_a_state_machine_hears_nothing_of_what_a_line_says(batches: BatchRepository, steps: BatchSteps):
+    batch = running(batches, b'{"text": "ada@example.com"}')
     steps.prepare(batch.id)
     (line,) = manifest(batches, batch)
-    assert "input" not in line
-    assert batches.payloads.get(line["input_ref"]) == value
+    assert line == {
+        "line": 1,
+        "execution_id": line_execution_id(batch.id, 1),
+        "input_ref": batch.input_key(1),
+    }
+
+
+@pytest.mark.parametrize("format_", ["jsonl", "csv"])
+@pytest.mark.parametrize(
+    ("poison", "why"),
+    [
+        ('{"a": "\\ud800"}', "surrogate"),
+        ('{"a": 1e999}', "Infinity"),
+        ('{"a": ' + "[" * 2000 + "]" * 2000 + "}", "deeper than 100 levels"),
+    ],
+    ids=["surrogate", "infinity", "depth"],
+)
+def test_a_line_that_cannot_be_stored_costs_that_line_only(
+    batches: BatchRepository, steps: BatchSteps, poison: str, why: str, format_: str, monkeypatch: pytest.MonkeyPatch
+):
+    file = f'{{"text": "a"}}\n{poison}\n{{"text": "b"}}\n'
+    if format_ == "csv":
+        schema = {"type": "object", "properties": {"text": {"type": "object"}}}
+        monkeypatch.setattr("functions.run_batch.steps.csv_lines", lambda chunks, _: csv_lines(chunks, schema))
+        cells = [line.replace('"', '""') for line in file.splitlines()]
+        file = "text\n" + "".join(f'"{cell}"\n' for cell in cells)
+    batch = running(batches, None, format=format_)
+    batches.payloads.write(batch.upload_key, [file.encode()], "text/plain")
+    assert steps.prepare(batch.id)["lines"] == 2
+    assert [each["line"] for each in manifest(batches, batch)] == [1, 3]
+    refused = batches.line(batch.id, 2)
+    assert refused is not None
+    assert refused.status == "failed"
+    assert [each["field"] for each in refused.errors] == ["input"]
+    assert why in refused.errors[0]["message"]
+
+
+def test_an_executions_end_counts_more_than_what_was_kept_of_its_line(batches: BatchRepository, steps: BatchSteps):
+    batch = running(batches, b'{"text": "a"}\n' * 3)
+    steps.prepare(batch.id)
+    one, two = (line_execution_id(batch.id, number) for number in (1, 2))
+    costs = {"cost_usd": Decimal("0.1"), "delegated_cost_usd": Decimal("0.2"), "batch_id": batch.id}
+    steps._recorder.record(an_execution(id=one, output={}, **costs))
+    refusal = Failure(code="model_refused", message="The model declined.")
+    steps._recorder.record(an_execution(id=two, status="failed", output=None, error=refusal, **costs))
+    batches.keep_line(batch.id, LineResult.broken(1, one, RateLimited("Too often.")))
+    assert steps.collect(batch.id) == {"status": "finished", "succeeded": 1, "failed": 2}
+    first, second, third = results(batches, batch)
+    assert (first["status"], second["error"]["code"]) == ("succeeded", "model_refused")
+    assert third["error"]["code"] == "interrupted"
+    assert batches.get(batch.id, owner=None).cost_usd == Decimal("0.6")
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [("running", ["failed", "failed"]), ("cancelled", ["cancelled", "failed"])]
+)
+def test_after_a_batch_no_execution_waits_or_runs(
+    batches: BatchRepository, steps: BatchSteps, status: str, expected: list[str]
+):
+    batch = running(batches, b'{"text": "a"}\n' * 2)
+    steps.prepare(batch.id)
+    ids = [line_execution_id(batch.id, number) for number in (1, 2)]
+    for execution_id in ids:
+        steps._executions.queue(
+            an_execution(id=execution_id, status="queued", output=None, finished_at=None, started_at=datetime.now(UTC))
+        )
+    steps._executions.begin(ids[1], owner="user-1", agent_id="post/parcel-weigher")
+    batches.change(batches.get(batch.id, owner=None), status=status)
+    for _ in range(2):
+        steps.collect(batch.id)
+        assert [each["status"] for each in results(batches, batch)] == expected
+    ended = [steps._executions.unmasked(each) for each in ids]
+    assert [each.status for each in ended] == expected
+    assert all(each.finished_at for each in ended)
+    assert len(dynamodb().scan(TableName=OUTBOX_TABLE)["Items"]) == 2
+
+
+@pytest.mark.parametrize("end", ["collect", "fail"])
+def test_no_input_is_left_when_a_batch_is_over(batches: BatchRepository, steps: BatchSteps, end: str):
+    batch = running(batches, b'{"text": "a"}\n' * 3)
+    steps.prepare(batch.id)
+    assert len(list(batches.payloads.keys(batch.inputs_prefix))) == 3
+    if end == "collect":
+        steps.collect(batch.id)
+    else:
+        steps.fail(batch.id, "TimedOut", "It took too long.")
+        failed = batches.get(batch.id, owner=None)
+        assert failed.error is not None
+        assert failed.error.code == "deadline_exceeded"
+    assert list(batches.payloads.keys(batch.inputs_prefix)) == []
 
 
 @pytest.mark.parametrize(("file", "why"), [(b"", "empty"), (b"\n \n", "empty"), (None, "not there")])

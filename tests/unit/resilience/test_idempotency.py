@@ -25,7 +25,7 @@ from agent_platform.resilience.idempotency import (
     Lock,
 )
 from agent_platform.storage.dynamodb import dynamodb
-from agent_platform.storage.executions import Rider
+from agent_platform.storage.transactions import Rider
 from tests.fakes.aws import IDEMPOTENCY_TABLE
 from tests.fakes.dynamodb_faults import DynamoDBFaults, dynamodb_faults
 from tests.fakes.executions import an_execution

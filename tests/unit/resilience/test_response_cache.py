@@ -11,7 +11,8 @@ import pytest
 from agent_platform.errors import DeadlineExceeded, StorageUnavailable
 from agent_platform.resilience.response_cache import MAX_ANSWER_BYTES, CachedAnswer, Flight, ResponseCache
 from agent_platform.storage.dynamodb import dynamodb
-from agent_platform.storage.executions import Escalation, Rider
+from agent_platform.storage.executions import Escalation
+from agent_platform.storage.transactions import Rider
 from tests.fakes.aws import RESPONSE_CACHE_TABLE
 from tests.fakes.dynamodb_faults import DynamoDBFaults, dynamodb_faults
 

@@ -17,20 +17,13 @@ from agent_platform.errors import (
 )
 from agent_platform.events.executions import agent_executed
 from agent_platform.ids import new_id
-from agent_platform.storage import executions
+from agent_platform.storage import transactions
 from agent_platform.storage.counters import AgentCounters
 from agent_platform.storage.dynamodb import dynamodb
-from agent_platform.storage.executions import (
-    LAST_TRIES,
-    RETENTION_DAYS,
-    TRIES,
-    Execution,
-    ExecutionRepository,
-    Failure,
-    Rider,
-)
+from agent_platform.storage.executions import RETENTION_DAYS, Execution, ExecutionRepository, Failure
 from agent_platform.storage.outbox import RETENTION_SECONDS, OutboxEvent
 from agent_platform.storage.payloads import INLINE_BYTES
+from agent_platform.storage.transactions import LAST_TRIES, TRIES, Rider
 from tests.fakes.aws import AGENT_METRICS_TABLE, EXECUTIONS_TABLE, OUTBOX_TABLE
 from tests.fakes.dynamodb_faults import DynamoDBFaults, dynamodb_faults
 from tests.fakes.executions import an_execution
@@ -44,6 +37,8 @@ def repository(executions_table: str) -> ExecutionRepository:
 
 
 COUNTERS = AgentCounters(AGENT_METRICS_TABLE)
+
+RODE_ALONG: Any = {"Put": {"TableName": EXECUTIONS_TABLE, "Item": {"id": {"S": "rode along"}}}}
 
 
 def items(table: str) -> list[dict[str, Any]]:
@@ -138,7 +133,7 @@ class TestBadMoments:
     ) -> list[float]:
         """Pauses are noted, not made."""
         pauses: list[float] = []
-        monkeypatch.setattr(executions.time, "sleep", pauses.append)
+        monkeypatch.setattr(transactions.time, "sleep", pauses.append)
         return pauses
 
     @pytest.mark.parametrize(
@@ -175,16 +170,26 @@ class TestBadMoments:
         record(repository, an_execution())
         assert [item["shard"]["S"] for item in items(AGENT_METRICS_TABLE)] == ["05"]
 
-    def test_a_rider_that_others_keep_in_the_way_of_stays_behind_so_that_the_record_is_written(
+    def test_a_dispensable_rider_that_others_keep_in_the_way_of_stays_behind_so_that_the_record_is_written(
         self, repository: ExecutionRepository, dynamodb_faults: DynamoDBFaults
     ):
-        stubborn = Rider({"Put": {"TableName": EXECUTIONS_TABLE, "Item": {"id": {"S": "rode along"}}}})
+        stubborn = Rider(RODE_ALONG, dispensable=True)
         for _ in range(TRIES - LAST_TRIES):
             dynamodb_faults.cancel("None", "None", "None", "TransactionConflict")
         execution = an_execution()
         repository.record(execution, agent_executed(execution, OUTBOX_TABLE), COUNTERS, [stubborn])
         assert dynamodb_faults.calls == TRIES - LAST_TRIES + 1
         assert [item["id"]["S"] for item in items(EXECUTIONS_TABLE)] == [execution.id]
+
+    def test_any_other_rider_is_tried_as_long_as_the_record_and_never_lost(
+        self, repository: ExecutionRepository, dynamodb_faults: DynamoDBFaults
+    ):
+        for _ in range(TRIES - 1):
+            dynamodb_faults.cancel("None", "None", "None", "TransactionConflict")
+        execution = an_execution()
+        repository.record(execution, agent_executed(execution, OUTBOX_TABLE), COUNTERS, [Rider(RODE_ALONG)])
+        assert dynamodb_faults.calls == TRIES
+        assert {item["id"]["S"] for item in items(EXECUTIONS_TABLE)} == {execution.id, "rode along"}
 
     def test_a_conflict_that_stays_ends_as_an_error_and_nothing_is_stored(
         self, repository: ExecutionRepository, dynamodb_faults: DynamoDBFaults

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import boto3
 import pytest
 
-from agent_platform.errors import InvalidInput, PayloadMissing, StorageUnavailable
+from agent_platform.errors import ConfigurationError, InvalidInput, PayloadMissing, StorageUnavailable
 from agent_platform.events.executions import agent_executed
+from agent_platform.events.recorder import OutboxRecorder
 from agent_platform.storage import payloads as module
 from agent_platform.storage.counters import AgentCounters
 from agent_platform.storage.dynamodb import dynamodb
-from agent_platform.storage.executions import ExecutionRepository
+from agent_platform.storage.executions import ExecutionRepository, Failure
 from agent_platform.storage.payloads import INLINE_BYTES, PayloadStore, checked_reference
 from tests.fakes.aws import AGENT_METRICS_TABLE, EXECUTIONS_TABLE, OUTBOX_TABLE, PAYLOADS_BUCKET
 from tests.fakes.executions import an_execution
@@ -126,6 +128,29 @@ def test_a_record_is_not_written_where_its_payload_is_not(repository: ExecutionR
 def test_a_large_input_waits_and_runs_by_reference(repository: ExecutionRepository):
     waiting = an_execution(status="queued", input=LARGE, output=None, finished_at=None, started_at=datetime.now(UTC))
     repository.queue(waiting)
-    begun = repository.begin(waiting.id)
+    begun = repository.begin(waiting.id, owner=waiting.owner, agent_id=waiting.agent_id)
     assert (begun.status, begun.input) == ("running", LARGE)
     assert repository.postpone(waiting.id).input == LARGE
+
+
+class ReadOnlyStore(PayloadStore):
+    """The bucket as a function sees it that may read executions and not write them."""
+
+    def put(self, key: str, value: Any) -> None:
+        """Refused, as by IAM."""
+        raise ConfigurationError(f"AccessDenied: {key}, {len(str(value))} characters")
+
+
+@pytest.mark.parametrize("end", ["cancelled", "failed"])
+def test_an_execution_is_ended_without_writing_its_large_input_again(repository: ExecutionRepository, end: str):
+    waiting = an_execution(status="queued", input=LARGE, output=None, finished_at=None, started_at=datetime.now(UTC))
+    repository.queue(waiting)
+    reader = ExecutionRepository(EXECUTIONS_TABLE, ReadOnlyStore(PAYLOADS_BUCKET))
+    recorder = OutboxRecorder(reader, OUTBOX_TABLE, AgentCounters(AGENT_METRICS_TABLE))
+    if end == "cancelled":
+        ended = recorder.cancel(waiting.id, owner="user-1")
+    else:
+        ended = recorder.fail(waiting.id, Failure(code="deadline_exceeded", message="Too late."))
+    assert (ended.status, ended.input) == (end, LARGE)
+    assert ended.finished_at is not None
+    assert repository.get(waiting.id, owner="user-1") == ended

@@ -123,6 +123,9 @@ class RunBatchSettings(CommonSettings, CatalogueSettings):
     """Environment of `functions/run_batch`."""
 
     batches_table: str
+    executions_table: str
+    outbox_table: str
+    agent_metrics_table: str
     payloads_bucket: str
 
 

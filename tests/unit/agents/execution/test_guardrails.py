@@ -9,7 +9,7 @@ import pytest
 from agent_platform.agents.definition import AgentDefinition
 from agent_platform.agents.execution.guardrails import guardrails
 from agent_platform.agents.execution.pipeline import ExecutionPipeline
-from agent_platform.agents.execution.record import record
+from agent_platform.agents.execution.record import record, unfinished
 from agent_platform.agents.execution.run import run
 from agent_platform.agents.execution.validate_input import validate_input
 from agent_platform.agents.guardrails.rules import VERDICT_FIELD
@@ -96,6 +96,15 @@ class TestPersonalData:
         assert execution.input == {"parcel_grams": 1, "note": MARKS, "lines": [{"to": [MARKS, {"deep": MARKS}]}]}
         assert execution.output == {**ANSWER, "reason": MARKS}
         assert execution.redactions == dict.fromkeys(SECRETS, 4)
+
+    def test_what_is_in_the_input_counts_once_however_often_the_execution_is_written(
+        self, pipeline: ExecutionPipeline, principal: Principal, claude_server: OfflineServer
+    ):
+        claude_server.plan("answer", output={**ANSWER, "reason": ALL})
+        call = pipeline.call(definition(), {"parcel_grams": 1, **PLANTED}, principal, TRACE)
+        assert unfinished(call, "running").redactions == dict.fromkeys(SECRETS, 3)
+        assert pipeline.carry_out(call).redactions == dict.fromkeys(SECRETS, 4)
+        assert call.redactions == dict.fromkeys(SECRETS, 1)  # of the run alone: what a cache keeps with the answer
 
     def test_what_the_caller_gets_is_what_is_stored(self, execute, claude_server: OfflineServer):
         claude_server.plan("answer", output={**ANSWER, "reason": ALL})

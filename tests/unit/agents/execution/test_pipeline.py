@@ -31,8 +31,9 @@ from agent_platform.identity.principal import Principal
 from agent_platform.llm.sdk import ClaudeClient
 from agent_platform.storage.counters import AgentCounters
 from agent_platform.storage.dynamodb import dynamodb
-from agent_platform.storage.executions import Execution, ExecutionRepository, Rider
+from agent_platform.storage.executions import Execution, ExecutionRepository
 from agent_platform.storage.memory import InMemoryExecutions
+from agent_platform.storage.transactions import Rider
 from tests.fakes.aws import AGENT_METRICS_TABLE, EXECUTIONS_TABLE, OUTBOX_TABLE
 from tests.fakes.definitions import a_definition
 from tests.fakes.log import log
@@ -140,6 +141,17 @@ class TestSuccess:
             float(execution.cost_usd),
         )
         assert "987654321" not in log.getvalue()
+
+    def test_the_log_tells_what_is_stored_also_where_that_was_written_before(
+        self, run, pipeline: ExecutionPipeline, principal: Principal, claude_server: OfflineServer, log: StringIO
+    ):
+        stored = run()
+        claude_server.plan("refusal")
+        with pytest.raises(ModelRefused):
+            pipeline.execute(definition(), INPUT, principal, TRACE, id=stored.id)
+        told = [json.loads(line) for line in log.getvalue().splitlines()]
+        lines = [each for each in told if each["message"] == "agent_executed"]
+        assert [(each["status"], each["cost_usd"]) for each in lines] == [("succeeded", float(stored.cost_usd))] * 2
 
 
 class TestInvalidInput:

@@ -6,14 +6,8 @@ from datetime import UTC, datetime
 from agent_platform.errors import AlreadyFinished, StorageUnavailable
 from agent_platform.events.executions import agent_executed
 from agent_platform.storage.counters import AgentCounters
-from agent_platform.storage.executions import (
-    TRIES,
-    Execution,
-    ExecutionRepository,
-    ExecutionStatus,
-    Failure,
-    Rider,
-)
+from agent_platform.storage.executions import Execution, ExecutionRepository, ExecutionStatus, Failure
+from agent_platform.storage.transactions import TRIES, Rider
 
 
 class OutboxRecorder:
@@ -37,10 +31,9 @@ class OutboxRecorder:
             ExecutionCancelled: it was cancelled while it ran, and is given with another status.
             StorageUnavailable: DynamoDB does not answer.
         """
-        if execution.status == "cancelled":
-            return self._end(execution, ("cancelled",), riders)
+        was: tuple[ExecutionStatus, ...] = ("cancelled",) if execution.status == "cancelled" else ()
         event = agent_executed(execution, self._outbox_table)
-        return self._executions.record(execution, event, self._counters, riders)
+        return self._executions.record(execution, event, self._counters, riders, was=was)
 
     def cancel(self, execution_id: str, *, owner: str | None) -> Execution:
         """Cancel an execution that waits or runs, and return it; one that is cancelled already stays so.
@@ -98,8 +91,9 @@ class OutboxRecorder:
         return stored
 
     def _end(self, execution: Execution, was: Sequence[ExecutionStatus], riders: Sequence[Rider] = ()) -> Execution:
+        """Give an execution that is stored, and did not run on, its end."""
         event = agent_executed(execution, self._outbox_table)
-        return self._executions.record(execution, event, self._counters, riders, was=was)
+        return self._executions.end(execution, event, self._counters, riders, was=was)
 
 
 def _ended(execution: Execution, **changes: object) -> Execution:

@@ -24,7 +24,8 @@ from agent_platform.errors import (
 from agent_platform.observability import get_logger
 from agent_platform.resilience.waiting import pauses
 from agent_platform.storage.dynamodb import dynamodb, storage_errors
-from agent_platform.storage.executions import Execution, Rider
+from agent_platform.storage.executions import Execution
+from agent_platform.storage.transactions import Rider
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
@@ -131,7 +132,10 @@ class IdempotencyLocks:
             return None, False  # somebody is settling it in this moment
 
     def settle(self, lock: Lock, execution: Execution) -> Rider:
-        """What the record of `execution` takes along: the key names it from now on, or is free again if it failed."""
+        """What the record of `execution` takes along: the key names it from now on, or is free again if it failed.
+
+        Taken back, where it is queued now and fails later, it frees the key as well.
+        """
         still_mine = {":in_progress": {"S": "INPROGRESS"}, ":mine": {"N": str(lock.until)}}
         if execution.status == "failed":
             return Rider(
@@ -145,6 +149,7 @@ class IdempotencyLocks:
                     }
                 }
             )
+        names, answer = {"#data": "data"}, {":answer": {"S": json.dumps({"execution_id": execution.id})}}
         return Rider(
             {
                 "Update": {
@@ -152,15 +157,24 @@ class IdempotencyLocks:
                     "Key": {"id": {"S": lock.id}},
                     "UpdateExpression": "SET #status = :completed, #data = :answer, expires_at = :forgotten",
                     "ConditionExpression": _STILL_MINE,
-                    "ExpressionAttributeNames": {"#status": "status", "#data": "data"},
+                    "ExpressionAttributeNames": {"#status": "status", **names},
                     "ExpressionAttributeValues": {
                         **still_mine,
+                        **answer,
                         ":completed": {"S": "COMPLETED"},
-                        ":answer": {"S": json.dumps({"execution_id": execution.id})},
                         ":forgotten": {"N": str(int(time.time()) + KEEP_SECONDS)},
                     },
                 }
-            }
+            },
+            undo={
+                "Delete": {
+                    "TableName": self.table,
+                    "Key": {"id": {"S": lock.id}},
+                    "ConditionExpression": "#data = :answer",
+                    "ExpressionAttributeNames": names,
+                    "ExpressionAttributeValues": answer,
+                }
+            },
         )
 
     def release(self, lock: Lock) -> None:

@@ -14,7 +14,8 @@ from agent_platform.errors import DeadlineExceeded
 from agent_platform.ids import new_id
 from agent_platform.resilience.waiting import pauses
 from agent_platform.storage.dynamodb import dynamodb, storage_errors
-from agent_platform.storage.executions import Escalation, Rider
+from agent_platform.storage.executions import Escalation
+from agent_platform.storage.transactions import Rider
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -152,7 +153,8 @@ class ResponseCache:
                     "Item": {"id": {"S": flight.key}, "answer": {"S": document}, **_until(_now() + seconds * 1000)},
                     "ConditionExpression": "attribute_not_exists(answer)",
                 }
-            }
+            },
+            dispensable=True,
         )
 
     def release(self, flight: Flight) -> Rider:
@@ -165,7 +167,8 @@ class ResponseCache:
                     "ConditionExpression": "flight = :mine",
                     "ExpressionAttributeValues": {":mine": {"S": flight.token}},
                 }
-            }
+            },
+            dispensable=True,
         )
 
 

@@ -2,16 +2,14 @@
 
 import hashlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from itertools import batched
 from typing import Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent_platform.cursors import decode_cursor, encode_cursor
-from agent_platform.errors import BatchNotFound, PayloadMissing, PlatformError
+from agent_platform.errors import BatchNotFound, ExecutionCancelled, PayloadMissing, PlatformError
 from agent_platform.storage.dynamodb import dynamodb, storage_errors
 from agent_platform.storage.executions import RETENTION_DAYS, Execution, Failure, Timestamp, Usd
 from agent_platform.storage.payloads import BATCHES, PayloadStore, compact
@@ -24,9 +22,6 @@ MAX_LINES = 10_000
 
 MAX_UPLOAD_BYTES = 100 * 1024 * 1024
 """Of one file."""
-
-READERS = 16
-"""Results read at once while they are put in order."""
 
 BatchStatus = Literal["waiting", "ready", "running", "finished", "failed", "cancelled"]
 BatchFormat = Literal["jsonl", "csv"]
@@ -73,8 +68,16 @@ class Batch(BaseModel):
         return f"{BATCHES}{self.id}/results.jsonl"
 
     def input_key(self, line: int) -> str:
-        """Where the input of a line lies that is too large for a state machine."""
-        return f"{BATCHES}{self.id}/inputs/{line:06}.json"
+        """Where the input of a line lies until the line has its end."""
+        return line_input_key(self.id, line)
+
+    @property
+    def inputs_prefix(self) -> str:
+        """How the keys of all its lines' inputs begin."""
+        return line_input_key(self.id, 0).rpartition("/")[0] + "/"
+
+
+CANCELLED = Failure(code=ExecutionCancelled.code, message="The line was cancelled, by itself or with its batch.")
 
 
 class LineResult(BaseModel):
@@ -90,29 +93,37 @@ class LineResult(BaseModel):
     errors: list[dict[str, str]] = []
     """Faults of the input by field."""
     cost_usd: Usd | None = None
+    """What it cost, the agents included that the line's own agent put to work."""
 
     @classmethod
     def of(cls, line: int, execution: Execution) -> Self:
-        """The result of a line that was executed."""
+        """The result of a line whose execution is over."""
+        status = execution.status if execution.status in ("succeeded", "cancelled") else "failed"
         return cls(
             line=line,
             execution_id=execution.id,
-            status="cancelled" if execution.status == "cancelled" else "succeeded" if execution.output else "failed",
+            status=status,
             output=execution.output,
-            error=execution.error,
-            cost_usd=execution.cost_usd,
+            error=execution.error or (CANCELLED if status == "cancelled" else None),
+            cost_usd=execution.cost_usd + execution.delegated_cost_usd,
         )
 
     @classmethod
     def broken(cls, line: int, execution_id: str | None, error: PlatformError) -> Self:
-        """The result of a line that could not be executed, or failed."""
+        """The result of a line that was refused before there was anything to pay."""
         return cls(
             line=line,
             execution_id=execution_id,
-            status="failed",
+            status="cancelled" if isinstance(error, ExecutionCancelled) else "failed",
             error=Failure(code=error.code, message=error.public_detail),
             errors=[{"field": each.field, "message": each.message} for each in error.errors],
         )
+
+    def told_by(self, known: "LineResult | None") -> Self:
+        """The same with the faults by field that `known` names, if it tells of the same failure."""
+        if known is None or known.error is None or self.error is None or known.error.code != self.error.code:
+            return self
+        return self.model_copy(update={"errors": known.errors})
 
 
 class BatchPage(BaseModel):
@@ -174,21 +185,6 @@ class BatchRepository:
                 return None
         return changed
 
-    def is_over(self, batch_id: str) -> bool:
-        """Whether no further line of it may run; asked before each line, so that a cancelled batch stops spending."""
-        with storage_errors("Reading the batch"):
-            item = (
-                dynamodb()
-                .get_item(
-                    TableName=self.table,
-                    Key={"id": {"S": batch_id}},
-                    ProjectionExpression="#status",
-                    ExpressionAttributeNames={"#status": "status"},
-                )
-                .get("Item")
-            )
-        return item is None or item["status"]["S"] != "running"
-
     def list_by_owner(self, owner: str, *, limit: int = 24, cursor: str | None = None) -> BatchPage:
         """The owner's batches, newest first.
 
@@ -219,15 +215,12 @@ class BatchRepository:
         """Write what came of a line; a later try of the same line replaces it."""
         self.payloads.put(_line_key(batch_id, result.line), result.model_dump(mode="json", exclude_defaults=True))
 
-    def has_line(self, batch_id: str, line: int) -> bool:
-        """Whether anything is known of a line yet."""
-        return self.payloads.size(_line_key(batch_id, line)) is not None
-
-    def lines(self, batch_id: str, numbers: list[int]) -> Iterator[LineResult | None]:
-        """What came of these lines, in their order; None where nothing is known. Few are in memory at a time."""
-        with ThreadPoolExecutor(READERS) as pool:
-            for some in batched(numbers, READERS * 4, strict=False):
-                yield from pool.map(lambda line: self._line(batch_id, line), some)
+    def line(self, batch_id: str, line: int) -> LineResult | None:
+        """What came of a line; None where nothing is known."""
+        try:
+            return LineResult.model_validate(self.payloads.get(_line_key(batch_id, line)))
+        except PayloadMissing:
+            return None
 
     def known_lines(self, batch_id: str) -> list[int]:
         """The numbers of the lines of which something is known, in order."""
@@ -239,16 +232,15 @@ class BatchRepository:
         pieces = (compact(result.model_dump(mode="json", exclude_defaults=True)) + b"\n" for result in results)
         self.payloads.write(batch.results_key, pieces, CONTENT_TYPES["jsonl"])
 
-    def _line(self, batch_id: str, line: int) -> LineResult | None:
-        try:
-            return LineResult.model_validate(self.payloads.get(_line_key(batch_id, line)))
-        except PayloadMissing:
-            return None
-
 
 def files_are_gone(batch: Batch) -> bool:
     """Whether its results have been removed by their age."""
     return (datetime.now(UTC) - batch.created_at).days >= FILE_DAYS
+
+
+def line_input_key(batch_id: str, line: int) -> str:
+    """Where the input of a line lies until the line has its end."""
+    return f"{BATCHES}{batch_id}/inputs/{line:06}.json"
 
 
 def _line_key(batch_id: str, line: int) -> str:

@@ -2,12 +2,9 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from random import SystemRandom
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
@@ -24,6 +21,7 @@ from agent_platform.storage.counters import AgentCounters, Used
 from agent_platform.storage.dynamodb import dynamodb, storage_errors
 from agent_platform.storage.outbox import OutboxEvent
 from agent_platform.storage.payloads import EXECUTIONS, PayloadStore, compact, is_large
+from agent_platform.storage.transactions import TRIES, Rider, write_together
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
@@ -31,30 +29,18 @@ if TYPE_CHECKING:
 RETENTION_DAYS = 400
 """400 days, so that a month can be compared with the same one a year before; then DynamoDB's TTL removes it."""
 
-TRIES = 10
-"""How often a transaction is tried that others got in the way of, or that DynamoDB throttled. All records of one user
-meet on their account: with pauses of up to half a second, ten tries lose one record in a thousand at 40 a second."""
-
-LONGEST_PAUSE_SECONDS = 0.5
-
-LAST_TRIES = 2
-"""In these a rider that meets others on its item stays behind: what was paid for is recorded, and the money that it
-would have given back stays reserved."""
-
 LOST_AFTER = timedelta(hours=2, minutes=20)
 """An execution without an end so long after it was accepted has none to come: its state machine gives up after two
 hours, and its function fifteen minutes after it was called last."""
+
+UNDO = "if_failed"
+"""The attribute of a queued execution that keeps what its failure undoes (`Rider.undo`), as DynamoDB takes it."""
 
 PAGE = 100
 """Summaries read at once while a list looks for those of one status."""
 
 PAGES = 20
 """How many such pages one request reads at most; the next cursor goes on from there."""
-
-_PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
-"""Reasons of a cancelled transaction that pass by themselves; botocore retries none of them."""
-
-_RANDOM = SystemRandom()  # instances restored from one snapshot must not wait in step
 
 Usd = Annotated[
     Decimal, PlainSerializer(float, return_type=float, when_used="json"), Field(description="US dollars at list price")
@@ -134,24 +120,6 @@ class Execution(ExecutionSummary):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Rider:
-    """A write that rides in the transaction of an execution's record, so that it happens once with it or not at all.
-
-    Its condition says that what it settles is still open. Where it is not (the lock went to somebody else, the
-    month is over), the rider is left out and the execution is recorded without it. `together` are further writes that
-    stand or fall with it, each to an item of its own.
-    """
-
-    write: "TransactWriteItemTypeDef"
-    together: "Sequence[TransactWriteItemTypeDef]" = ()
-
-    @property
-    def writes(self) -> "tuple[TransactWriteItemTypeDef, ...]":
-        """Everything that it writes."""
-        return (self.write, *self.together)
-
-
 class ExecutionPage(BaseModel):
     """One page of executions, newest first."""
 
@@ -189,43 +157,91 @@ class ExecutionRepository:
 
         Raises:
             ExecutionCancelled: it was cancelled while it ran; write it again as cancelled.
+            ExecutionNotFound: the id is that of an execution of somebody else, or of another agent.
         """
-        beginning = "" if was else "attribute_not_exists(id) OR "
+        return self._end(execution, self._document(execution), event, counters, riders, was)
+
+    def end(
+        self,
+        execution: Execution,
+        event: OutboxEvent,
+        counters: AgentCounters,
+        riders: Sequence[Rider] = (),
+        *,
+        was: Sequence[ExecutionStatus],
+    ) -> Execution:
+        """As `record`, for an execution that was read from here and did not run on: its outcome alone is written.
+
+        What is too large for the table stays where it lies, so this needs no right to write to the bucket.
+
+        Raises:
+            ExecutionNotFound: there is none.
+        """
+        outcome = execution.model_dump(mode="json", include={"status", "error", "finished_at", "duration_ms"})
+        return self._end(execution, self._read(execution.id) | outcome, event, counters, riders, was)
+
+    def _end(
+        self,
+        execution: Execution,
+        document: dict[str, Any],
+        event: OutboxEvent,
+        counters: AgentCounters,
+        riders: Sequence[Rider],
+        was: Sequence[ExecutionStatus],
+    ) -> Execution:
+        item = _item({name: value for name, value in document.items() if name != UNDO})
         statuses = was or ("queued", "running")
-        names = {f":status{index}": {"S": status} for index, status in enumerate(statuses)}
-        put: TransactWriteItemTypeDef = {
-            "Put": {
-                "TableName": self.table,
-                "Item": _item(self._document(execution)),
-                "ConditionExpression": f"{beginning}(attribute_exists(unfinished) AND #status IN ({', '.join(names)}))",
-                "ExpressionAttributeNames": {"#status": "status"},
-                "ExpressionAttributeValues": names,
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+
+        def write(more: str, riders: Sequence[Rider]) -> Mapping[str, Any] | None:
+            names = {f":status{index}": {"S": status} for index, status in enumerate(statuses)}
+            unfinished = f"attribute_exists(unfinished) AND #status IN ({', '.join(names)}) AND owner_agent = :whose"
+            put: TransactWriteItemTypeDef = {
+                "Put": {
+                    "TableName": self.table,
+                    "Item": item,
+                    "ConditionExpression": f"{'' if was else 'attribute_not_exists(id) OR '}({unfinished}{more})",
+                    "ExpressionAttributeNames": {"#status": "status"},
+                    "ExpressionAttributeValues": {**names, ":whose": item["owner_agent"]},
+                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                }
             }
-        }
-        found = self._write(
-            lambda: [put, {"Put": event.put()}, {"Update": counters.update(*_counted(execution))}], riders
-        )
+            counted = _counted(execution)
+            return write_together(lambda: [put, {"Put": event.put()}, {"Update": counters.update(*counted)}], riders)
+
+        # Only where it was queued with something to undo does a failure cost a second transaction.
+        failed = execution.status == "failed"
+        found = write(f" AND attribute_not_exists({UNDO})" if failed else "", riders)
         if found is None:
             return execution
-        stored = self._execution(found) if found else self._stored(execution.id)
-        if not was and stored.status == "cancelled" and stored.finished_at is None:
+        stored = json.loads(found["document"]["S"]) if found else self._read(execution.id)
+        _check_whose(stored, execution.owner, execution.agent_id)
+        if failed and UNDO in stored and stored["status"] in statuses:
+            found = write("", [*riders, *(Rider(undo) for undo in stored[UNDO])])
+            if found is None:
+                return execution
+            stored = json.loads(found["document"]["S"]) if found else self._read(execution.id)
+        if not was and stored["status"] == "cancelled" and stored["finished_at"] is None:
             raise ExecutionCancelled("The execution was cancelled while it ran.")
-        return stored
+        return self._whole(stored)
 
     def queue(self, execution: Execution, riders: Sequence[Rider] = ()) -> None:
-        """Write an execution that is to run later, with what rides along. A repeated write changes nothing."""
+        """Write an execution that is to run later, with all that rides along. A repeated write changes nothing.
+
+        Raises:
+            IdempotencyInProgress: what rides along is not open any more: its idempotency key went to another request.
+        """
+        undo = [rider.undo for rider in riders if rider.undo]
         put: TransactWriteItemTypeDef = {
             "Put": {
                 "TableName": self.table,
-                "Item": _item(self._document(execution)),
+                "Item": _item(self._document(execution) | ({UNDO: undo} if undo else {})),
                 "ConditionExpression": "attribute_not_exists(id)",
             }
         }
-        self._write(lambda: [put], riders)
+        write_together(lambda: [put], riders, all_must_ride=True)
 
     def withdraw(self, execution_id: str, riders: Sequence[Rider] = ()) -> None:
-        """Take back an execution that was queued and could not be started, and the items that rode along with it."""
+        """Take back an execution that was queued and could not be started, and undo what rode along with it."""
         delete: TransactWriteItemTypeDef = {
             "Delete": {
                 "TableName": self.table,
@@ -235,20 +251,18 @@ class ExecutionRepository:
                 "ExpressionAttributeValues": {":queued": {"S": "queued"}},
             }
         }
-        updates = [write["Update"] for rider in riders for write in rider.writes if "Update" in write]
-        rode: list[TransactWriteItemTypeDef] = [
-            {"Delete": {"TableName": update["TableName"], "Key": update["Key"]}} for update in updates
-        ]
-        self._write(lambda: [delete, *rode], ())
+        write_together(lambda: [delete], [Rider(rider.undo) for rider in riders if rider.undo])
 
-    def begin(self, execution_id: str, unqueued: Execution | None = None) -> Execution:
+    def begin(self, execution_id: str, unqueued: Execution | None = None, *, owner: str, agent_id: str) -> Execution:
         """Let an execution run, once: queued becomes running. One that is over already is returned as it ended.
 
         Args:
             unqueued: what to write where nobody queued it; left out, there must be one.
+            owner: whose it must be.
+            agent_id: the agent that it must be of.
 
         Raises:
-            ExecutionNotFound: it was withdrawn, or never queued.
+            ExecutionNotFound: it was withdrawn, never queued, or is somebody else's or another agent's.
             ExecutionCancelled: it was cancelled before.
             IdempotencyInProgress: it is running already; nobody runs it a second time, since its model may be paid.
         """
@@ -256,6 +270,7 @@ class ExecutionRepository:
             if unqueued is not None and self._opened(unqueued):
                 return unqueued
             document = self._read(execution_id)
+            _check_whose(document, owner, agent_id)
             if document["status"] == "queued":
                 if self._moved(document, "running"):
                     return self._whole(document | {"status": "running"})
@@ -284,7 +299,7 @@ class ExecutionRepository:
                     "ExpressionAttributeValues": {":running": {"S": "running"}},
                 }
             }
-            if self._write(lambda: [put], riders) is None:
+            if write_together(lambda: [put], riders) is None:
                 return self._whole(waiting)
         return self._stored(execution_id)
 
@@ -308,6 +323,27 @@ class ExecutionRepository:
         if _is_lost(execution):
             return execution.model_copy(update={"status": "failed", "error": INTERRUPTED})
         return execution
+
+    def is_over(self, execution_id: str) -> bool:
+        """Whether it has an end, or was lost on its way: cheap enough to be asked again and again.
+
+        Raises:
+            ExecutionNotFound: there is none.
+        """
+        with storage_errors("Asking for the end of the execution"):
+            item = (
+                dynamodb()
+                .get_item(
+                    TableName=self.table,
+                    Key={"id": {"S": execution_id}},
+                    ProjectionExpression="unfinished, summary",
+                    ConsistentRead=True,
+                )
+                .get("Item")
+            )
+        if not item:
+            raise _not_found(execution_id)
+        return "unfinished" not in item or _is_lost(ExecutionSummary.model_validate_json(item["summary"]["S"]))
 
     def unmasked(self, execution_id: str) -> Execution:
         """One execution as it is stored, whoever it belongs to, and also where it was lost on its way.
@@ -381,16 +417,13 @@ class ExecutionRepository:
 
     def _whole(self, document: dict[str, Any]) -> Execution:
         """The execution of a stored document, with what it refers to."""
-        document = dict(document)
+        document = {name: value for name, value in document.items() if name != UNDO}
         for part in ("input", "output"):
             if reference := document.pop(f"{part}_ref", None):
                 if self._payloads is None:
                     raise ConfigurationError("A large input or output needs a payload bucket; this function has none.")
                 document[part] = self._payloads.get(reference)
         return Execution.model_validate_json(json.dumps(document))
-
-    def _execution(self, item: Mapping[str, Any]) -> Execution:
-        return self._whole(json.loads(item["document"]["S"]))
 
     def _stored(self, execution_id: str) -> Execution:
         return self._whole(self._read(execution_id))
@@ -446,49 +479,6 @@ class ExecutionRepository:
                 return False
             return True
 
-    def _write(
-        self, items: "Callable[[], list[TransactWriteItemTypeDef]]", riders: Sequence[Rider]
-    ) -> Mapping[str, Any] | None:
-        """One transaction of `items`, made anew at each try, and of the riders whose condition still holds.
-
-        Returns None once it is written; where the condition of the first item fails, what is there instead (empty
-        where DynamoDB did not say).
-        """
-        client, riding = dynamodb(), list(riders)
-        with storage_errors("Recording the execution"):
-            for attempt in range(TRIES + len(riding)):
-                own = items()
-                try:
-                    client.transact_write_items(
-                        TransactItems=[*own, *(write for rider in riding for write in rider.writes)]
-                    )
-                    return None
-                except client.exceptions.TransactionCanceledException as error:
-                    details = error.response["CancellationReasons"]
-                    reasons = [reason.get("Code") for reason in details]
-                    if reasons[0] == "ConditionalCheckFailed":
-                        return dict(details[0].get("Item") or {})
-                    owners = [index for index, rider in enumerate(riding) for _ in rider.writes]
-                    closed = {
-                        owner
-                        for owner, reason in zip(owners, reasons[len(own) :], strict=False)
-                        if reason == "ConditionalCheckFailed"
-                    }
-                    if attempt >= TRIES - 1 - LAST_TRIES:
-                        closed |= {
-                            owner
-                            for owner, reason in zip(owners, reasons[len(own) :], strict=False)
-                            if reason == "TransactionConflict"
-                        }
-                    if closed:
-                        riding = [rider for index, rider in enumerate(riding) if index not in closed]
-                        continue
-                    if attempt >= TRIES - 1 or not _PASSING.intersection(reasons):
-                        raise
-                    # If two executions met on one counter shard, the next try draws another one.
-                    time.sleep(_RANDOM.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.02 * 2**attempt)))
-        raise StorageUnavailable("Recording the execution failed: what rides along kept changing. Try again shortly.")
-
 
 def payload_key(execution_id: str, part: str, value: Any) -> str:
     """Where a large input or output lies: named by its content, so no other try can change what a record refers to."""
@@ -512,6 +502,11 @@ def _seen(summary: ExecutionSummary) -> ExecutionSummary:
 
 def _not_found(execution_id: str) -> ExecutionNotFound:
     return ExecutionNotFound(f"There is no execution `{execution_id}` of yours. GET /api/v1/executions lists them.")
+
+
+def _check_whose(document: Mapping[str, Any], owner: str, agent_id: str) -> None:
+    if (document["owner"], document["agent_id"]) != (owner, agent_id):
+        raise _not_found(document["id"])
 
 
 def _counted(execution: Execution) -> tuple[str, str, float, Used]:
@@ -543,4 +538,5 @@ def _item(document: dict[str, Any]) -> dict[str, Any]:
         "document": {"S": json.dumps(document, ensure_ascii=False, separators=(",", ":"))},
         "expires_at": {"N": str(int(summary.started_at.timestamp()) + RETENTION_DAYS * 86_400)},
         **({"unfinished": {"BOOL": True}} if document["finished_at"] is None else {}),
+        **({UNDO: {"BOOL": True}} if UNDO in document else {}),
     }

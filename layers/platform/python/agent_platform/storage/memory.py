@@ -7,7 +7,8 @@ from threading import Lock
 
 from agent_platform.errors import ExecutionNotFound
 from agent_platform.storage.counters import BUCKET_BOUNDS, STATUSES, TOKEN_KINDS, AgentTotals
-from agent_platform.storage.executions import Execution, Rider
+from agent_platform.storage.executions import Execution
+from agent_platform.storage.transactions import Rider
 
 
 class InMemoryExecutions:

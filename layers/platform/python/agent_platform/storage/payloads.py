@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from agent_platform.errors import ConfigurationError, InvalidInput, PayloadMissing, StorageUnavailable
@@ -52,8 +53,12 @@ def s3() -> "S3Client":
 
 
 def compact(value: Any) -> bytes:
-    """`value` as the JSON text that is stored."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    """`value` as the JSON text that is stored.
+
+    Raises:
+        ValueError: it holds NaN, Infinity or half of a surrogate pair, which no reader of JSON takes.
+    """
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def is_large(value: Any) -> bool:
@@ -140,6 +145,18 @@ class PayloadStore:
         """Remove an object, if it is there."""
         with payload_errors("Removing a payload"):
             s3().delete_object(Bucket=self.bucket, Key=key)
+
+    def delete_under(self, prefix: str) -> None:
+        """Remove every object whose key begins with `prefix`, a thousand at once (S3 takes no more)."""
+        for some in batched(self.keys(prefix), 1000, strict=False):
+            with payload_errors("Removing payloads"):
+                answer = s3().delete_objects(
+                    Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
+                )
+            if left := answer.get("Errors"):
+                raise StorageUnavailable(
+                    f"Removing payloads failed: S3 kept {len(left)} of {len(some)} objects ({left[0].get('Code')})."
+                )
 
     def keys(self, prefix: str) -> Iterator[str]:
         """The keys that begin with `prefix`, in order."""

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from agent_platform.errors import SessionBusy
 from agent_platform.storage.dynamodb import dynamodb, storage_errors
-from agent_platform.storage.executions import Execution, Rider
+from agent_platform.storage.executions import Execution
 from agent_platform.storage.sessions import (
     AgentSession,
     SessionTurn,
@@ -21,6 +21,7 @@ from agent_platform.storage.sessions import (
     session_not_found,
     turn_key,
 )
+from agent_platform.storage.transactions import Rider
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef

@@ -11,7 +11,8 @@ from agent_platform.errors import PlatformError
 from agent_platform.observability import get_logger
 from agent_platform.resilience.account import agent_account, user_account
 from agent_platform.resilience.accounts import Accounts, Rate, Reservation
-from agent_platform.storage.executions import Execution, Rider
+from agent_platform.storage.executions import Execution
+from agent_platform.storage.transactions import Rider
 
 
 def admission(accounts: Accounts, user_monthly_usd: float, calls_per_minute: int) -> Stage:
@@ -46,7 +47,8 @@ def admission(accounts: Accounts, user_monthly_usd: float, calls_per_minute: int
                 nonlocal recorded
                 recorded = True
                 # What colleagues cost is not here: each of them has reserved for itself.
-                return Rider(accounts.settlement(reservation, call.meter.cost_usd + call.meter.uncertain_usd))
+                spent = call.meter.cost_usd + call.meter.uncertain_usd
+                return Rider(accounts.settlement(reservation, spent), dispensable=True)
 
             return settle
 

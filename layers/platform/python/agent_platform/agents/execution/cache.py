@@ -8,7 +8,8 @@ from agent_platform.agents.execution.call import Call, Proceed, Stage
 from agent_platform.errors import ConfigurationError, StorageUnavailable
 from agent_platform.observability import get_logger
 from agent_platform.resilience.response_cache import CachedAnswer, Flight, ResponseCache
-from agent_platform.storage.executions import Execution, Rider
+from agent_platform.storage.executions import Execution
+from agent_platform.storage.transactions import Rider
 
 
 def cache(answers: ResponseCache) -> Stage:

@@ -11,7 +11,8 @@ from agent_platform.agents.meter import PATIENT, Meter, Patience
 from agent_platform.identity.principal import Principal
 from agent_platform.ids import new_id
 from agent_platform.llm.models import model_of
-from agent_platform.storage.executions import Escalation, Execution, Rider
+from agent_platform.storage.executions import Escalation, Execution
+from agent_platform.storage.transactions import Rider
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,9 @@ class Call:
         replayed: `execution` is that of an earlier call with the same idempotency key.
         cached: the output is that of an earlier execution with an equal input.
         escalation: what the agent handed to a person.
-        redactions: how many pieces of personal data of each kind were taken out of input and output.
+        redactions: how many pieces of personal data of each kind were taken out of what the run came to; the record
+            adds those of the input.
+        awaited: whether the caller waits for the end; False where it is to be accepted and carried out later.
     """
 
     definition: AgentDefinition
@@ -63,6 +66,7 @@ class Call:
     cached: bool = False
     escalation: Escalation | None = None
     redactions: dict[str, int] = field(default_factory=dict)
+    awaited: bool = True
     execution: Execution | None = None
     deadline: float = 0.0
     """On the clock of `time.monotonic`: the definition's limit, or the entry's where that ends earlier."""

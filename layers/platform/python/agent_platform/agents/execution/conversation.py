@@ -11,8 +11,9 @@ from agent_platform.agents.conversation import Conversation, Turn, shortened
 from agent_platform.agents.definition import JsonObject
 from agent_platform.agents.execution.call import Call, Proceed, Stage
 from agent_platform.errors import FieldError, InvalidInput, StorageUnavailable
-from agent_platform.storage.executions import Execution, Rider
+from agent_platform.storage.executions import Execution
 from agent_platform.storage.session_turns import SessionTurns
+from agent_platform.storage.transactions import Rider
 
 TITLE_BYTES = 80
 """A line of a list."""

@@ -5,9 +5,10 @@ from agent_platform.agents.execution.call import Call, Proceed, Stage
 from agent_platform.agents.execution.record import unfinished
 from agent_platform.errors import PlatformError
 from agent_platform.observability import get_logger
-from agent_platform.storage.executions import ExecutionRepository, Rider
+from agent_platform.storage.executions import ExecutionRepository
 from agent_platform.storage.payloads import QUEUED, PayloadStore
 from agent_platform.storage.step_functions import StateMachine
+from agent_platform.storage.transactions import Rider
 
 
 def queue(executions: ExecutionRepository, payloads: PayloadStore, machine: StateMachine) -> Stage:
@@ -18,6 +19,7 @@ def queue(executions: ExecutionRepository, payloads: PayloadStore, machine: Stat
 
     Raises:
         StorageUnavailable: it could not be accepted; nothing of it is left.
+        IdempotencyInProgress: its key went to another request before it could be accepted.
     """
 
     def stage(call: Call, proceed: Proceed) -> JsonObject:  # noqa: ARG001 - nothing comes after this stage

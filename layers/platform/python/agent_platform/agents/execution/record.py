@@ -9,7 +9,8 @@ from agent_platform.agents.execution.call import Call, Proceed, Stage
 from agent_platform.agents.guardrails.redaction import for_storage
 from agent_platform.errors import ExecutionCancelled, ModelCircuitOpen, ModelError, PlatformError
 from agent_platform.observability import get_logger
-from agent_platform.storage.executions import Execution, Failure, Rider, TokenUsage
+from agent_platform.storage.executions import Execution, Failure, TokenUsage
+from agent_platform.storage.transactions import Rider
 
 
 class ExecutionRecorder(Protocol):
@@ -49,8 +50,22 @@ def record(recorder: ExecutionRecorder) -> Stage:
 
 
 def _keep(recorder: ExecutionRecorder, call: Call, execution: Execution) -> None:
-    """Write it, then log what was written. Where it could not be written, only the log has its cost."""
-    fields = {
+    """Write it, then log what is stored. Where it could not be written, only the log has its cost."""
+    try:
+        try:
+            call.execution = recorder.record(execution, [settle(execution) for settle in call.settlements])
+        except ExecutionCancelled:
+            # What it used stays used; its output is nobody's, so what rides along is asked anew.
+            over = execution.model_copy(update={"status": "cancelled", "output": None, "error": None})
+            call.execution = recorder.record(over, [settle(over) for settle in call.settlements])
+    except PlatformError:
+        get_logger().error("execution_not_recorded", extra=_fields(execution))
+        raise
+    get_logger().info("agent_executed", extra=_fields(call.execution))
+
+
+def _fields(execution: Execution) -> dict[str, object]:
+    return {
         "execution_id": execution.id,
         "agent_id": execution.agent_id,
         "principal": execution.owner,
@@ -59,18 +74,6 @@ def _keep(recorder: ExecutionRecorder, call: Call, execution: Execution) -> None
         "cost_usd": float(execution.cost_usd),
         "duration_ms": execution.duration_ms,
     }
-    try:
-        try:
-            call.execution = recorder.record(execution, [settle(execution) for settle in call.settlements])
-        except ExecutionCancelled:
-            # What it used stays used; its output is nobody's, so what rides along is asked anew.
-            over = execution.model_copy(update={"status": "cancelled", "output": None, "error": None})
-            call.execution = recorder.record(over, [settle(over) for settle in call.settlements])
-            fields["status"] = over.status
-    except PlatformError:
-        get_logger().error("execution_not_recorded", extra=fields)
-        raise
-    get_logger().info("agent_executed", extra=fields)
 
 
 def error_passes(error: PlatformError) -> bool:
@@ -86,6 +89,8 @@ def unfinished(call: Call, status: Literal["queued", "running"]) -> Execution:
 def _execution(call: Call, output: JsonObject | None, failure: Failure | None) -> Execution:
     finished_at = datetime.now(UTC)
     used = call.meter.usage
+    # A fresh count each time: a call may be written more than once, and its input counts once.
+    redactions = {**call.redactions}
     return Execution(
         id=call.id,
         agent_id=call.definition.id,
@@ -97,7 +102,7 @@ def _execution(call: Call, output: JsonObject | None, failure: Failure | None) -
         duration_ms=round((finished_at - call.started_at).total_seconds() * 1000),
         started_at=call.started_at,
         owner=call.principal.user_id,
-        input=for_storage(call.definition, call.input, call.redactions),
+        input=for_storage(call.definition, call.input, redactions),
         output=output,
         error=failure,
         usage=TokenUsage(
@@ -112,7 +117,7 @@ def _execution(call: Call, output: JsonObject | None, failure: Failure | None) -
         cached=call.cached,
         delegated_cost_usd=call.meter.delegated_usd,
         escalation=call.escalation,
-        redactions=call.redactions,
+        redactions=redactions,
         session_id=call.session_id,
         batch_id=call.batch_id,
         parent_id=call.parent.id if call.parent else None,

@@ -1,0 +1,34 @@
+"""What a state machine caught, in the words of the error table."""
+
+import json
+
+from agent_platform import errors
+from agent_platform.errors import PlatformError
+from agent_platform.storage.executions import Failure
+
+TIMED_OUT = frozenset({"TimedOut", "Sandbox.Timedout", "States.Timeout"})
+"""Names of what took too long: the platform's state machines', Lambda's and Step Functions' own."""
+
+
+def failure_of(error: str, cause: str) -> Failure:
+    """The failure that a state machine caught.
+
+    Args:
+        error: the class name of one of the platform's errors, or a name that Lambda or Step Functions gave.
+        cause: the JSON that Lambda makes of an exception (`errorMessage`), or text.
+    """
+    kind = getattr(errors, error, None)
+    if isinstance(kind, type) and issubclass(kind, PlatformError):
+        return Failure(code=kind.code, message=kind(_message(cause)).public_detail)
+    if error in TIMED_OUT:
+        late = errors.DeadlineExceeded("The platform's function gave no answer in its time. Ask for less at once.")
+        return Failure(code=late.code, message=late.detail)
+    return Failure(code=PlatformError.code, message=PlatformError(cause).public_detail)
+
+
+def _message(cause: str) -> str:
+    try:
+        document = json.loads(cause)
+    except ValueError:
+        return cause
+    return str(document.get("errorMessage", cause)) if isinstance(document, dict) else cause
