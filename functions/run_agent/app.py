@@ -102,8 +102,14 @@ REFUSALS: tuple[type[PlatformError], ...] = (
 )
 """What stops an execution before it is one."""
 FAILURES: tuple[type[PlatformError], ...] = (
-    *(ModelError, *ModelError.__subclasses__(), ToolLoopExceeded, TeamFailed, CostLimitReached, DeclinedByRule),
-    *(DeadlineExceeded, StorageUnavailable),
+    ModelError,
+    *ModelError.__subclasses__(),
+    ToolLoopExceeded,
+    TeamFailed,
+    CostLimitReached,
+    DeclinedByRule,
+    DeadlineExceeded,
+    StorageUnavailable,
 )
 """What an execution can end with."""
 
