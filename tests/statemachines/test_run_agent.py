@@ -25,7 +25,6 @@ from agent_platform.errors import (
     PlatformError,
     RateLimited,
     SessionBusy,
-    StorageUnavailable,
 )
 
 DEFINITION = Path(__file__).parents[2] / "statemachines" / "run_agent.asl.json"
@@ -143,7 +142,6 @@ def test_what_passes_by_itself_is_tried_again(functions: Functions, error: Lambd
 @pytest.mark.parametrize(
     "failure",
     [
-        StorageUnavailable("the record could not be written"),
         ModelTimedOut("no answer in time"),
         InvalidInput("invoice must be an object"),
         BudgetExceeded("nothing left"),

@@ -12,6 +12,7 @@ from agent_platform.agents.tools.registry import ToolFailed
 
 COLUMNS = 100
 CELLS = 200_000
+CELL_CHARACTERS = 131_072
 
 Record = dict[str, str | int | float | bool | None]
 Cell = int | Decimal | str | None
@@ -82,6 +83,7 @@ def _from_csv(text: str, delimiter: str | None) -> tuple[list[str], list[list[ob
     header = next((line for line in lines if line.strip()), "")
     mark = delimiter or max(",;\t|", key=re.sub('"[^"]*"', "", header).count)
     names, rows = list[str](), list[list[object]]()
+    csv.field_size_limit(CELL_CHARACTERS)  # the process's, which others may have set
     reader = csv.reader(lines, delimiter=mark, strict=True)
     try:
         for row in reader:
