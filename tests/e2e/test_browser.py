@@ -101,6 +101,35 @@ def test_a_new_user_finds_runs_and_reads_back_an_agent_then_signs_out(page: Page
     expect(page).to_have_url(re.compile("/login"))
 
 
+def test_a_run_in_the_background_a_batch_and_a_conversation_come_to_their_end(
+    page: Page, platform: PlatformProcess, album: Album
+) -> None:
+    expect.set_options(timeout=PATIENCE_MS)
+    account = platform.account("demo")
+    page.goto(f"/agents/{REFERENCE}")
+    page.get_by_label("E-mail").fill(account["email"])
+    page.get_by_label("Password", exact=True).fill(account["password"])
+    page.get_by_role("button", name="Sign in").click()
+
+    page.get_by_role("button", name="Run in background").click()
+    expect(page).to_have_url(re.compile("/executions/"))
+    expect(page.get_by_role("region", name="Output").get_by_text("Pay part")).to_be_visible()
+    album.keep("background")
+
+    page.goto(f"/agents/{REFERENCE}")
+    page.get_by_role("link", name="Run a batch").click()
+    page.get_by_role("button", name="Begin with the agent’s example").click()
+    page.get_by_role("button", name="Start the batch").click()
+    expect(page.get_by_role("region", name="Progress")).to_be_visible()
+    expect(page.get_by_role("link", name=re.compile("Download"))).to_be_visible()
+    album.keep("batch")
+
+    page.goto("/agents/it-service-desk/remote-access-failure-isolator")
+    page.get_by_role("button", name=re.compile("conversation", re.IGNORECASE)).first.click()
+    expect(page).to_have_url(re.compile("/conversations/"))
+    album.keep("conversation")
+
+
 def test_the_site_fits_a_phone(page: Page, platform: PlatformProcess, album: Album) -> None:
     account = platform.account("demo")
     page.set_viewport_size({"width": 390, "height": 844})
