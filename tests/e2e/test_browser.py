@@ -127,6 +127,10 @@ def test_a_run_in_the_background_a_batch_and_a_conversation_come_to_their_end(
     page.goto("/agents/it-service-desk/remote-access-failure-isolator")
     page.get_by_role("button", name=re.compile("conversation", re.IGNORECASE)).first.click()
     expect(page).to_have_url(re.compile("/conversations/"))
+    expect(page.get_by_text("Nothing was said yet")).to_be_visible()
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_text(re.compile(r"\b1 turn\b")).first).to_be_visible()
+    expect(page.get_by_text("Nothing was said yet")).to_be_hidden()
     album.keep("conversation")
 
 
