@@ -16,7 +16,7 @@ export function renderApp(address: string) {
   const queryClient = newQueryClient();
   queryClient.setDefaultOptions({ queries: { ...queryClient.getDefaultOptions().queries, retryDelay: 1 } });
   render(<App router={router} queryClient={queryClient} />);
-  return { router, user: userEvent.setup() };
+  return { router, queryClient, user: userEvent.setup() };
 }
 
 /** The application at an address, with Ada signed in. */

@@ -159,6 +159,22 @@ describe('a session', () => {
     expect(window.localStorage.getItem('agents.refresh-token')).toBeNull();
   });
 
+  it('asks for nothing more once it has ended, and keeps nothing that was loaded', async () => {
+    const identity = platform();
+    const refused: string[] = [];
+    server.events.on('response:mocked', ({ request, response }) => {
+      if (response.status === 401) refused.push(request.url);
+    });
+    const { user, queryClient } = renderAppSignedIn('/', identity);
+
+    await user.click(await screen.findByRole('button', { name: /Account of Ada Lovelace/ }));
+    await user.click(await screen.findByRole('menuitem', { name: 'Sign out' }));
+
+    expect(await screen.findByRole('button', { name: 'Sign in' })).toBeVisible();
+    await waitFor(() => expect(queryClient.getQueryCache().getAll()).toEqual([]));
+    expect(refused).toEqual([]);
+  });
+
   it('ends here when another tab signs out', async () => {
     const identity = platform();
     renderAppSignedIn('/', identity);
