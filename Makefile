@@ -14,13 +14,16 @@ PYTHON := .venv/bin/python
 BOOTSTRAP := sh infra_cdk/local/bootstrap.sh
 STAGE ?= dev
 CATALOGUE := build/catalogue/agents.sqlite
+WORKFLOWS := build/catalogue/workflows.json
 SITE := web/dist/index.html
 # Folders count as well: a file that is gone changes its folder.
 DEFINITIONS := $(shell find agent_defs ! -name '*.md' 2>/dev/null)
 COMPILER := $(wildcard layers/platform/python/agent_platform/agents/*.py)
+SPECS := $(shell find statemachines -name '*.yaml' -o -name '*.asl.json' -o -type d 2>/dev/null)
+SPEC_COMPILER := $(shell find layers/platform/python/agent_platform/workflows -name '*.py' 2>/dev/null)
 WEB := $(shell find web -mindepth 1 -name node_modules -prune -o -name dist -prune -o -name '.*' -prune -o -print 2>/dev/null)
 
-.PHONY: help setup run dev reset test check deploy synth bench agent agents-check catalogue web openapi migration lock clean
+.PHONY: help setup run dev reset test check deploy synth bench agent agents-check workflows workflows-check catalogue web openapi migration lock clean
 
 help: ## list the targets (this text)
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -63,7 +66,13 @@ agent: setup catalogue ## run one agent alone: make agent ID=group/name
 agents-check: .venv/.synced ## check every agent definition
 	$(PYTHON) -m agent_platform.agents.check
 
-catalogue: $(CATALOGUE) ## compile the agent definitions into one file
+workflows: .venv/.synced ## compile the shipped workflows anew: statemachines/*.asl.json
+	$(PYTHON) -m agent_platform.workflows.compile --write
+
+workflows-check: .venv/.synced ## check every shipped workflow
+	$(PYTHON) -m agent_platform.workflows.compile --check
+
+catalogue: $(CATALOGUE) $(WORKFLOWS) ## put the agents, and the shipped workflows, into one file each
 
 web: $(SITE) ## build the web site
 
@@ -96,6 +105,9 @@ clean: ## delete what was built and installed (not what runs have kept: that is 
 
 $(CATALOGUE): $(DEFINITIONS) $(COMPILER) | .venv/.synced
 	@$(PYTHON) -m agent_platform.agents.compile
+
+$(WORKFLOWS): $(SPECS) $(SPEC_COMPILER) $(DEFINITIONS) $(COMPILER) | .venv/.synced
+	@$(PYTHON) -m agent_platform.workflows.compile
 
 $(SITE): $(WEB) web/node_modules/.synced
 	@$(BOOTSTRAP) step "Building the web site" npm --prefix web run build

@@ -43,12 +43,22 @@ def compose(app: App, stage: Stage, definitions: Sequence[AgentDefinition]) -> l
         agents=agent_functions(definitions),
         **options,
     )
-    api = ApiStack(app, stack_id("Api"), stage=stage, checkout=checkout, data=data, agents=agents.functions, **options)
     events = EventsStack(app, stack_id("Events"), stage=stage, checkout=checkout, data=data, **options)
     workflows = WorkflowsStack(
         app, stack_id("Workflows"), stage=stage, checkout=checkout, data=data, agents=agents.functions, **options
     )
-    stacks: list[Stack] = [data, agents, api, events, workflows]
+    api = ApiStack(
+        app,
+        stack_id("Api"),
+        stage=stage,
+        checkout=checkout,
+        data=data,
+        agents=agents.functions,
+        bus_name=events.bus_name,
+        workflows=workflows.runs_as,
+        **options,
+    )
+    stacks: list[Stack] = [data, agents, events, workflows, api]
     if stage.web:
         stacks.append(WebStack(app, stack_id("Web"), stage=stage, api=api.gateway.api, **options))
     stacks.append(

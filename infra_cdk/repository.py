@@ -5,6 +5,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 AGENT_DEFS = ROOT / "agent_defs"
 CATALOGUE = ROOT / "build" / "catalogue" / "agents.sqlite"
+WORKFLOWS = ROOT / "build" / "catalogue" / "workflows.json"
 FUNCTIONS = ROOT / "functions"
 PLATFORM = ROOT / "layers" / "platform" / "python"
 MIGRATIONS = PLATFORM / "agent_platform" / "storage" / "migrations"

@@ -34,6 +34,31 @@ def lines_arn(scope: Construct, stage: Stage, name: str, label: str) -> str:
     return _arn(scope, "execution", f"{state_machine_name(stage, name)}/{label}:*")
 
 
+def workflow_prefix(stage: Stage) -> str:
+    """How the names of the state machines of workflows begin: those that users publish, and those that are shipped."""
+    return f"{stage.prefix}-wf-"
+
+
+def arn_base(scope: Construct) -> str:
+    """What a state machine's name follows in its ARN."""
+    return _arn(scope, "stateMachine", "*").removesuffix("*")
+
+
+def workflow_machine_arns(scope: Construct, stage: Stage) -> str:
+    """The ARNs of all state machines of workflows, of their versions and their aliases."""
+    return _arn(scope, "stateMachine", f"{workflow_prefix(stage)}*")
+
+
+def workflow_runs_arns(scope: Construct, stage: Stage) -> str:
+    """The ARNs of all their runs, and of the child runs of their distributed Maps."""
+    return _arn(scope, "execution", f"{workflow_prefix(stage)}*")
+
+
+def workflow_map_runs_arns(scope: Construct, stage: Stage) -> str:
+    """The ARNs of all runs of their distributed Maps."""
+    return _arn(scope, "mapRun", f"{workflow_prefix(stage)}*")
+
+
 def _arn(scope: Construct, resource: str, name: str) -> str:
     return Stack.of(scope).format_arn(
         service="states", resource=resource, resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME

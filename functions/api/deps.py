@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -13,6 +13,7 @@ from agent_platform.http import CurrentPrincipal
 from agent_platform.identity.principal import Principal
 from agent_platform.resilience.budgets import Budgets
 from agent_platform.settings import ApiSettings
+from agent_platform.storage.approvals import ApprovalRepository
 from agent_platform.storage.batches import BatchRepository
 from agent_platform.storage.counters import AgentCounters
 from agent_platform.storage.executions import ExecutionRepository
@@ -23,6 +24,9 @@ from agent_platform.storage.step_functions import StateMachine
 if TYPE_CHECKING:
     from agent_platform.identity.sessions import Sessions
     from agent_platform.identity.users import Users
+    from agent_platform.workflows.approvals import Approvals
+    from agent_platform.workflows.manager import WorkflowManager
+    from agent_platform.workflows.triggers import Triggers
 
 
 class Services:
@@ -83,13 +87,19 @@ class Services:
         return Decimal(str(self._settings.user_monthly_usd))
 
     @cached_property
-    def users(self) -> "Users":
-        """Accounts."""
-        # SQLAlchemy and psycopg: 0.4 s of a cold start that only accounts need.
-        from agent_platform.identity.users import Users
+    def engine(self) -> Any:
+        """Postgres, an engine of SQLAlchemy: one connection for accounts, workflows and triggers."""
+        # SQLAlchemy and psycopg: 0.4 s of a cold start that many requests do not need.
         from agent_platform.storage.postgres import credentials_from, open_engine
 
-        return Users(open_engine(partial(credentials_from, self._settings.database_secret_arn)))
+        return open_engine(partial(credentials_from, self._settings.database_secret_arn))
+
+    @cached_property
+    def users(self) -> "Users":
+        """Accounts."""
+        from agent_platform.identity.users import Users
+
+        return Users(self.engine)
 
     @cached_property
     def sessions(self) -> "Sessions":
@@ -108,6 +118,36 @@ class Services:
             AccessTokens(self._settings, SigningKeys(self._settings.jwt_secret_arn)),
             RefreshTokens(table, lifetime=lifetime, revocations=revocations),
             revocations,
+        )
+
+    @cached_property
+    def approvals(self) -> "Approvals":
+        """Decisions that runs wait for."""
+        # Late, as what follows: workflows bring the models of a spec, which listing agents does not need.
+        from agent_platform.workflows.approvals import Approvals
+        from agent_platform.workflows.step_data import StepData
+
+        return Approvals(ApprovalRepository(self._settings.approvals_table), StepData(self.payloads))
+
+    @cached_property
+    def triggers(self) -> "Triggers":
+        """Schedules and events that start runs."""
+        from functions.api.workflow_services import triggers
+
+        return triggers(self._settings, self.engine)
+
+    @cached_property
+    def workflows(self) -> "WorkflowManager":
+        """Workflows and their runs."""
+        from functions.api.workflow_services import manager
+
+        return manager(
+            self._settings,
+            self.engine,
+            agents=self.catalogue,
+            executions=self.executions,
+            approvals=self.approvals,
+            remove_triggers=lambda workflow_id: self.triggers.remove_of(workflow_id),
         )
 
     @property

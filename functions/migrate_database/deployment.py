@@ -11,16 +11,20 @@ from agent_platform.settings import MigrateDatabaseSettings
 from agent_platform.storage import migrations
 from agent_platform.storage.agent_registry import RegisteredAgent, synchronise_agents
 from agent_platform.storage.postgres import credentials_from, open_engine
+from agent_platform.storage.shipped_workflows import synchronise_workflows
+from agent_platform.workflows.publisher import MachineNames
+from agent_platform.workflows.shipped import read_shipped
 from functions.migrate_database.requests import DirectRequest, EnsureUser
 
 
 class Deployment:
-    """Migrates the tables, registers the agents of the catalogue, and makes accounts."""
+    """Migrates the tables, registers what is deployed (agents, shipped workflows), and makes accounts."""
 
     def __init__(self, settings: MigrateDatabaseSettings) -> None:
         # Building an index may take longer than any request should: migrations have no statement timeout.
         self._engine = open_engine(partial(credentials_from, settings.database_secret_arn), statement_timeout="0")
         self._catalogue_path = settings.catalogue_path
+        self._machines = MachineNames(settings.state_machine_arn_base, settings.workflow_machine_prefix)
 
     def run(self, request: DirectRequest) -> dict[str, Any]:
         """Migrate, then make or update the account if one is asked for."""
@@ -28,7 +32,7 @@ class Deployment:
         return done | {"user": self._ensure(request.ensure_user)} if request.ensure_user else done
 
     def migrate(self) -> dict[str, Any]:
-        """Apply missing migrations, then register the agents if a catalogue is deployed with this function.
+        """Apply missing migrations, then register agents and shipped workflows if a catalogue is deployed with this.
 
         Raises:
             StorageUnavailable: the database does not answer; nothing was changed.
@@ -36,6 +40,8 @@ class Deployment:
         done: dict[str, Any] = {"revision": migrations.upgrade(self._engine)}
         if self._catalogue_path.is_file():
             done["agents"] = synchronise_agents(self._engine, self._agents())
+        if self._machines.prefix and (shipped := read_shipped(self._catalogue_path, self._machines)) is not None:
+            done["workflows"] = synchronise_workflows(self._engine, shipped)
         get_logger().info("migrated", extra=done)
         return done
 

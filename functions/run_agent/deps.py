@@ -2,7 +2,7 @@
 
 from functools import cache, lru_cache
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.execution import build_pipeline
@@ -24,6 +24,9 @@ from functions.run_agent.governance import governance
 from functions.run_agent.invoke import DirectEntry
 from functions.run_agent.service import RunAgentService
 from functions.run_agent.submit import submission
+
+if TYPE_CHECKING:
+    from functions.run_agent.workflow_step import WorkflowStepEntry
 
 MAX_RETRIES = 2
 """Further tries while a person waits; a workflow step leaves them to Step Functions."""
@@ -91,6 +94,16 @@ def direct() -> DirectEntry:
     """The function as a state machine sees it."""
     batches = BatchRepository(settings().batches_table, payloads())
     return DirectEntry(service(), executions(), recorder(), payloads(), batches)
+
+
+@cache
+def workflow_step() -> "WorkflowStepEntry":
+    """The function as the state machine of a workflow sees it."""
+    # At the first step: 20 modules that a request by HTTP need not wait for.
+    from agent_platform.workflows.step_data import StepData
+    from functions.run_agent.workflow_step import WorkflowStepEntry
+
+    return WorkflowStepEntry(service(), StepData(payloads()))
 
 
 @cache

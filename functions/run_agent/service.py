@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from agent_platform.agents.catalogue import Catalogue
-from agent_platform.agents.definition import AgentDefinition, JsonObject
+from agent_platform.agents.definition import AgentDefinition, JsonObject, Team
 from agent_platform.agents.execution import Call, ExecutionPipeline
 from agent_platform.agents.meter import PATIENT, Patience
 from agent_platform.errors import AgentNotFound, BadRequest
@@ -62,14 +62,21 @@ class RunAgentService:
         principal: Principal,
         trace_id: str,
         patience: Patience = PATIENT,
+        team: Team | None = None,
         **more: Any,
     ) -> Call:
         """A call of an agent of this group; `more` are further fields of `Call`. Its deadline starts now.
 
+        Args:
+            team: works under the agent instead of what its definition says; it then remembers no conversation.
+
         Raises:
             AgentNotFound: the catalogue has no such agent, or it belongs to another group.
         """
-        return self._pipeline.call(self.definition(agent_id), value, principal, trace_id, patience, **more)
+        definition = self.definition(agent_id)
+        if team:
+            definition = definition.model_copy(update={"team": team, "memory": "none"})
+        return self._pipeline.call(definition, value, principal, trace_id, patience, **more)
 
     def carry_out(self, call: Call) -> Execution:
         """Send a call through the governed pipeline."""

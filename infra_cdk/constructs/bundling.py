@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import jsii
@@ -159,30 +160,38 @@ class SourceTrees:
 
 
 @jsii.implements(ILocalBundling)
-class OneFile:
-    """Copies one built file to a path of the asset."""
+class BuiltFiles:
+    """Copies built files to their paths in the asset.
 
-    def __init__(self, source: Path, inside: str, remedy: str) -> None:
-        self._source = source
-        self._inside = inside
+    Args:
+        sources: the files by their path inside of the asset.
+        remedy: what to do where one is missing.
+    """
+
+    def __init__(self, sources: Mapping[str, Path], remedy: str) -> None:
+        self._sources = sources
         self._remedy = remedy
 
     @property
     def asset_hash(self) -> str:
-        """Changes with the file; an absent one may be named in a template, but not built."""
-        return digest(self._inside, self._source.read_bytes() if self._source.is_file() else "absent")
+        """Changes with the files; an absent one may be named in a template, but not built."""
+        contents = (
+            (inside, source.read_bytes() if source.is_file() else "absent") for inside, source in self._sources.items()
+        )
+        return digest(*(part for pair in contents for part in pair))
 
     def try_bundle(self, output_dir: str, *_: object, **__: object) -> bool:
-        """Copy the file into `output_dir`.
+        """Copy the files into `output_dir`.
 
         Raises:
-            BundlingError: it has not been built.
+            BundlingError: one has not been built.
         """
-        if not self._source.is_file():
-            raise BundlingError(f"{self._source.relative_to(ROOT)} is missing: {self._remedy}.")
-        target = Path(output_dir) / self._inside
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self._source, target)
+        for inside, source in self._sources.items():
+            if not source.is_file():
+                raise BundlingError(f"{source.relative_to(ROOT)} is missing: {self._remedy}.")
+            target = Path(output_dir) / inside
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
         return True
 
 

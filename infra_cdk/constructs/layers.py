@@ -7,8 +7,8 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra_cdk.constructs.bundling import OneFile, Requirements, SourceTrees, bundling_by
-from infra_cdk.repository import CATALOGUE, PLATFORM, REQUIREMENTS, ROOT
+from infra_cdk.constructs.bundling import BuiltFiles, Requirements, SourceTrees, bundling_by
+from infra_cdk.repository import CATALOGUE, PLATFORM, REQUIREMENTS, ROOT, WORKFLOWS
 
 LayerName = Literal["platform", "base", "claude", "postgres", "catalogue"]
 
@@ -45,8 +45,9 @@ class PlatformLayers(Construct):
 
     @cached_property
     def _catalogue(self) -> lambda_.LayerVersion:
-        built = OneFile(CATALOGUE, "catalogue/agents.sqlite", remedy="run `make catalogue`")
-        return self._layer("Catalogue", built, "The compiled agent definitions")
+        files = {f"catalogue/{path.name}": path for path in (CATALOGUE, WORKFLOWS)}
+        built = BuiltFiles(files, remedy="run `make catalogue`")
+        return self._layer("Catalogue", built, "The compiled agent definitions and the shipped workflows")
 
     def _on_base(self, construct_id: str, lock: str, description: str) -> lambda_.LayerVersion:
         return self._layer(
@@ -54,7 +55,7 @@ class PlatformLayers(Construct):
         )
 
     def _layer(
-        self, construct_id: str, builder: Requirements | SourceTrees | OneFile, description: str
+        self, construct_id: str, builder: Requirements | SourceTrees | BuiltFiles, description: str
     ) -> lambda_.LayerVersion:
         code = lambda_.Code.from_asset(
             str(ROOT / "layers"), asset_hash=builder.asset_hash, bundling=bundling_by(builder)

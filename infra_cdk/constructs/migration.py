@@ -1,5 +1,7 @@
 """Brings the database's schema up to date as a part of the deployment."""
 
+from pathlib import Path
+
 from aws_cdk import CustomResource, Duration, custom_resources
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -8,7 +10,7 @@ from constructs import Construct
 from infra_cdk.constructs.bundling import digest, tree_digest
 from infra_cdk.constructs.platform_function import PlatformFunction
 from infra_cdk.nag import acknowledge
-from infra_cdk.repository import CATALOGUE, MIGRATIONS
+from infra_cdk.repository import CATALOGUE, MIGRATIONS, WORKFLOWS
 from infra_cdk.stages import Stage
 
 LIMIT = Duration.minutes(10)
@@ -16,7 +18,10 @@ LIMIT = Duration.minutes(10)
 
 
 class Migration(Construct):
-    """Calls `migrate_database` when migrations or agents differ from the last deployment's; a failure rolls it back."""
+    """Calls `migrate_database` when migrations, agents or shipped workflows are not those of the last deployment.
+
+    A failure rolls the deployment back.
+    """
 
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, function: PlatformFunction) -> None:
         super().__init__(scope, construct_id)
@@ -44,7 +49,7 @@ class Migration(Construct):
             service_token=provider.service_token,
             resource_type="Custom::DatabaseSchema",
             properties={
-                "revision": digest(tree_digest(MIGRATIONS), CATALOGUE.read_bytes() if CATALOGUE.is_file() else "")
+                "revision": digest(tree_digest(MIGRATIONS), *(_content(each) for each in (CATALOGUE, WORKFLOWS)))
             },
             service_timeout=LIMIT,
         )
@@ -57,3 +62,7 @@ class Migration(Construct):
         acknowledge(provider, "Serverless-LambdaDefaultMemorySize", f"{framework}.")
         acknowledge(provider, "Serverless-LambdaTracing", f"{framework}.")
         acknowledge(provider, "Serverless-LambdaDLQ", f"{framework}, which fails when it does not answer.")
+
+
+def _content(built: Path) -> bytes:
+    return built.read_bytes() if built.is_file() else b""

@@ -7,11 +7,11 @@ from constructs import Construct
 from infra_cdk.nag import acknowledge
 from infra_cdk.stages import Stage
 
-EXECUTIONS, QUEUED, BATCHES = "executions/", "queued/", "batches/"
+EXECUTIONS, QUEUED, BATCHES, RUNS = "executions/", "queued/", "batches/", "runs/"
 """How the keys of objects begin, by what they belong to (agent_platform.storage.payloads)."""
 
 EXECUTION_DAYS = 400
-"""As long as the records that refer to them."""
+"""As long as the records of executions and runs that refer to them."""
 
 BATCH_DAYS = 30
 """Files and results of batches."""
@@ -39,6 +39,7 @@ class Payloads(Construct):
                 self._rule("Executions", EXECUTIONS, EXECUTION_DAYS),
                 self._rule("Queued", QUEUED, QUEUED_DAYS),
                 self._rule("Batches", BATCHES, BATCH_DAYS),
+                self._rule("Runs", RUNS, EXECUTION_DAYS),
                 s3.LifecycleRule(id="Unfinished", abort_incomplete_multipart_upload_after=Duration.days(1)),
             ],
             removal_policy=stage.removal_policy,

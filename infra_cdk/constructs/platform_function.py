@@ -8,7 +8,9 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra_cdk.checkout import Checkout
@@ -20,6 +22,12 @@ from infra_cdk.repository import FUNCTIONS
 from infra_cdk.stages import Stage
 
 ALIAS = "live"
+
+MORE_TRIES = 2
+"""After the first of an asynchronous invocation, a minute and two minutes later; Lambda allows no more."""
+
+OLDEST_EVENT = Duration.hours(1)
+"""How long Lambda keeps an event that it cannot hand over, such as while the account's concurrency is used up."""
 
 _ON_PUBLISH = lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS
 
@@ -57,6 +65,10 @@ class PlatformFunction(Construct):
     """A Lambda function with its own role, its own log group and, in the cloud, the alias `live`.
 
     Call it through `entry`. Grants are exact: name actions and resources in `allow`.
+
+    Args:
+        gives_up_to: for a function that is invoked asynchronously, so that nobody waits for its answer: the queue that
+            an event goes to which still fails after two more tries, or could not be delivered within an hour.
     """
 
     def __init__(
@@ -75,6 +87,7 @@ class PlatformFunction(Construct):
         function_name: str | None = None,
         warm_instances: int = 0,
         snap_start: bool = True,
+        gives_up_to: sqs.IQueue | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         stage = around.stage
@@ -106,10 +119,17 @@ class PlatformFunction(Construct):
         # Lambda looks at the role when it attaches a function to the VPC, so the policy has to be there first.
         self.function.node.add_dependency(self.role)
         self._allow_the_service_itself(in_vpc=network is not None)
-        self._explain_findings()
+        self._explain_findings(asynchronous=gives_up_to is not None)
         self.entry: lambda_.IFunction = self.function
         if around.checkout is None:
             self.entry = self.function.add_alias(ALIAS, provisioned_concurrent_executions=warm_instances or None)
+        if gives_up_to:
+            self.allow(["sqs:SendMessage"], [gives_up_to.queue_arn])
+            self.entry.configure_async_invoke(
+                retry_attempts=MORE_TRIES,
+                max_event_age=OLDEST_EVENT,
+                on_failure=destinations.SqsDestination(gives_up_to),
+            )
 
     def allow(self, actions: Sequence[str], resources: Sequence[str]) -> None:
         """Let the function do exactly these actions on exactly these ARNs."""
@@ -145,13 +165,15 @@ class PlatformFunction(Construct):
                 _ATTACH_TO_VPC, "Lambda attaches a function to a VPC by these and refuses a narrower grant."
             )
 
-    def _explain_findings(self) -> None:
+    def _explain_findings(self, *, asynchronous: bool) -> None:
         for rule in ("AwsSolutions-L1", "Serverless-LambdaLatestVersion"):
             acknowledge(self.function, rule, "Packages are locked, compiled and tested for Python 3.13.")
         acknowledge(
             self.function,
             "Serverless-LambdaDLQ",
-            "Never invoked asynchronously: its callers wait for the answer, or are a stream with a failure queue.",
+            "What it fails goes to the queue of its asynchronous invocations (EventInvokeConfig), with the error."
+            if asynchronous
+            else "Never invoked asynchronously: its callers wait for the answer, or are a stream with a failure queue.",
         )
 
 

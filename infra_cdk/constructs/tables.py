@@ -19,6 +19,7 @@ class Tables(Construct):
         self.executions = self._table("Executions", partition="id")
         self._index(self.executions, "by_owner", partition="owner")
         self._index(self.executions, "by_owner_and_agent", partition="owner_agent")
+        self._index(self.executions, "by_run", partition="run_id")
         self.outbox = self._table("Outbox", partition="subject", sort="id", stream=dynamodb.StreamViewType.NEW_IMAGE)
         self.agent_metrics = self._table("AgentMetrics", partition="agent_id", sort="shard")
         self.tokens = self._table("Tokens", partition="pk")
@@ -30,6 +31,13 @@ class Tables(Construct):
         self._index(self.sessions, "by_owner", partition="owner")
         self.batches = self._table("Batches", partition="id")
         self._index(self.batches, "by_owner", partition="owner")
+        self.runs = self._table("Runs", partition="id")
+        self._index(self.runs, "by_owner", partition="owner")
+        self._index(self.runs, "by_workflow", partition="owner_workflow")
+        self._index(self.runs, "open_runs", partition="open")
+        self.approvals = self._table("Approvals", partition="id", sort="candidate")
+        self._index(self.approvals, "by_candidate", partition="candidate")
+        self._index(self.approvals, "by_run", partition="run_id")
 
     def _table(
         self,

@@ -15,7 +15,7 @@ from typing import Any
 
 from ministack import app
 from ministack.core import lambda_runtime
-from ministack.services import apigateway_v1, dynamodb, lambda_svc
+from ministack.services import apigateway_v1, dynamodb, lambda_svc, scheduler, stepfunctions
 
 TRACE_ID = "context.xrayTraceId"
 
@@ -39,6 +39,41 @@ def keep_stream_records() -> None:
                 records._data.update(data[name]._data)
 
     dynamodb.get_state, dynamodb.load_persisted_state = get_state_with_streams, load_state_with_streams
+
+
+def keep_fired_schedules() -> None:
+    """Save when each schedule has fired, and restore it.
+
+    MiniStack forgets it: after every restart a schedule for one moment that has passed would fire again.
+    """
+    get_state, load_state = scheduler.get_state, scheduler.load_persisted_state
+    fired = scheduler._schedule_last_fired
+
+    def get_state_with_times() -> dict[str, Any]:
+        return {**get_state(), "fired": [[*key, moment] for key, moment in fired.items()]}
+
+    def load_state_with_times(data: dict[str, Any]) -> None:
+        load_state(data)
+        fired.update({(account, region, name): moment for account, region, name, moment in data.get("fired", ())})
+
+    scheduler.get_state, scheduler.load_persisted_state = get_state_with_times, load_state_with_times
+
+
+def say_why_executions_ended() -> None:
+    """Tell in the platform's words why an execution failed that was under way when the emulator ended.
+
+    MiniStack cannot go on with it and calls that `States.ServiceRestart`, which the platform takes for its own mistake.
+    """
+    load_state = stepfunctions.load_persisted_state
+
+    def load_state_and_say_why(data: dict[str, Any]) -> None:
+        load_state(data)
+        for execution in stepfunctions._executions.all_values():
+            if execution.get("error") == "States.ServiceRestart":
+                execution["error"] = "RunStopped"
+                execution["cause"] = "The platform on this machine was stopped while this was under way. Retry it."
+
+    stepfunctions.load_persisted_state = load_state_and_say_why
 
 
 def end_once_saved(mark: Path) -> None:
@@ -140,6 +175,8 @@ def run_functions_from(folder: Path) -> None:
 
 if __name__ == "__main__":
     keep_stream_records()
+    keep_fired_schedules()
+    say_why_executions_ended()
     end_once_saved(Path(os.environ["COMPLETE_MARK"]))
     log_functions(Path(os.environ["FUNCTION_LOG"]))
     trace_gateway_answers()

@@ -9,7 +9,7 @@ from constructs import Construct
 from infra_cdk.agent_functions import AgentFunction
 from infra_cdk.checkout import Checkout
 from infra_cdk.constructs.layers import LayerName, PlatformLayers
-from infra_cdk.constructs.payloads import BATCHES, EXECUTIONS, QUEUED
+from infra_cdk.constructs.payloads import BATCHES, EXECUTIONS, QUEUED, RUNS
 from infra_cdk.constructs.platform_function import PlatformFunction, Surroundings
 from infra_cdk.nag import explain_wildcards
 from infra_cdk.stacks.data import DataStack
@@ -117,7 +117,8 @@ class AgentsStack(Stack):
             [tables.sessions.table_arn],
         )
         function.allow(["dynamodb:GetItem"], [tables.batches.table_arn])
-        kept = [data.payload_objects(EXECUTIONS)]
+        # Of a run come what a step is asked and, where it is large, what the step answers.
+        kept = [data.payload_objects(EXECUTIONS), data.payload_objects(RUNS)]
         # Inputs go with the end of their execution.
         waiting = [data.payload_objects(QUEUED), data.payload_objects(BATCHES)]
         function.allow(["s3:GetObject", "s3:PutObject"], kept)

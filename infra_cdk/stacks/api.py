@@ -1,4 +1,4 @@
-"""The REST API and the functions behind it that are no agents: authorizer, control plane, migration."""
+"""The REST API: authorizer, control plane; and what speaks Postgres beside it: the migration, triggers of workflows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,10 @@ from infra_cdk.constructs.web_acl import WebAcl
 from infra_cdk.nag import acknowledge, explain_wildcards
 from infra_cdk.stacks.data import DataStack
 from infra_cdk.stages import Stage
-from infra_cdk.state_machines import LINES, map_runs_arn, runs_arn, state_machine_arn
+from infra_cdk.state_machines import LINES, arn_base, map_runs_arn, runs_arn, state_machine_arn, workflow_prefix
+from infra_cdk.workflows.control_plane import let_it_manage_workflows, workflow_environment
+from infra_cdk.workflows.role import WorkflowRole
+from infra_cdk.workflows.triggers import Triggers
 
 GATEWAY_SECONDS = 29
 """API Gateway waits no longer for an answer."""
@@ -28,7 +31,7 @@ API_SECONDS = GATEWAY_SECONDS - 2
 
 
 class ApiStack(Stack):
-    """Gateway, authorizer, control plane, database migration."""
+    """Gateway, authorizer, database migration, and what comes after it: control plane and triggers."""
 
     def __init__(
         self,
@@ -39,6 +42,8 @@ class ApiStack(Stack):
         checkout: Checkout | None,
         data: DataStack,
         agents: Sequence[tuple[AgentFunction, PlatformFunction]],
+        bus_name: str,
+        workflows: WorkflowRole,
         **options: Any,
     ) -> None:
         super().__init__(scope, stack_id, **options)
@@ -46,7 +51,11 @@ class ApiStack(Stack):
         self._data = data
         self._around = Surroundings(stage, PlatformLayers(self, "Layers"), checkout)
         self.authorize = self._authorize()
-        self.control_plane = self._control_plane()
+        self.triggers = Triggers(self, "Triggers", around=self._around, data=data, bus_name=bus_name)
+        self.control_plane = self._control_plane(workflow_environment(stage, data, workflows, self.triggers, bus_name))
+        let_it_manage_workflows(
+            self.control_plane, stage=stage, data=data, runs_as=workflows, triggers=self.triggers, bus_name=bus_name
+        )
         self._migrate()
 
         self.gateway = RestApi(self, "Gateway", stage=stage, authorizer=self.authorize.entry)
@@ -55,6 +64,8 @@ class ApiStack(Stack):
         for agent, function in agents:
             self._route(agent, function.entry)
         self._guard()
+        CfnOutput(self, "TriggerWorkflowFunctionArn", value=self.triggers.function.entry.function_arn)
+        CfnOutput(self, "TriggerDeadLettersUrl", value=self.triggers.dead_letters.queue_url)
         CfnOutput(self, "RestApiId", value=self.gateway.api.rest_api_id)
         CfnOutput(self, "ApiStageName", value=self.gateway.api.deployment_stage.stage_name)
         CfnOutput(self, "ApiUrl", value=self.gateway.api.url_for_path("/api/v1"))
@@ -78,7 +89,7 @@ class ApiStack(Stack):
         function.allow(["secretsmanager:GetSecretValue"], [data.jwt_secret.secret_arn])
         return function
 
-    def _control_plane(self) -> PlatformFunction:
+    def _control_plane(self, of_workflows: dict[str, str]) -> PlatformFunction:
         data = self._data
         tables = data.tables
         executions, tokens = tables.executions, tables.tokens
@@ -89,7 +100,7 @@ class ApiStack(Stack):
             "Api",
             around=self._around,
             folder="api",
-            description="the control plane: accounts, catalogue, executions",
+            description="the control plane: accounts, catalogue, executions, workflows",
             layers=["platform", "base", "postgres", "catalogue"],
             timeout=Duration.seconds(API_SECONDS),
             network=data.network,
@@ -106,6 +117,7 @@ class ApiStack(Stack):
                 "RUN_AGENT_STATE_MACHINE_ARN": run_agent,
                 "RUN_BATCH_STATE_MACHINE_ARN": run_batch,
                 "TOKENS_TABLE": tokens.table_name,
+                **of_workflows,
             },
         )
         indexes = [f"{executions.table_arn}/index/{name}" for name in ("by_owner", "by_owner_and_agent")]
@@ -168,14 +180,19 @@ class ApiStack(Stack):
             layers=["platform", "base", "postgres", "catalogue"],
             timeout=LIMIT,
             network=data.network,
-            environment={"DATABASE_SECRET_ARN": data.database_secret.secret_arn},
+            environment={
+                "DATABASE_SECRET_ARN": data.database_secret.secret_arn,
+                "STATE_MACHINE_ARN_BASE": arn_base(self),
+                "WORKFLOW_MACHINE_PREFIX": workflow_prefix(self._stage),
+            },
             # It runs once a deployment; a snapshot would be billed until the next.
             snap_start=False,
         )
         function.allow(["secretsmanager:GetSecretValue"], [data.database_secret.secret_arn])
         migration = Migration(self, "Migration", stage=self._stage, function=function)
         # New code meets the new schema: the alias moves only once the migration is through.
-        self.control_plane.entry.node.add_dependency(migration.resource)
+        for speaks_postgres in (self.control_plane, self.triggers.function):
+            speaks_postgres.entry.node.add_dependency(migration.resource)
         CfnOutput(self, "MigrateDatabaseFunctionName", value=function.function.function_name)
 
     def _route(self, agent: AgentFunction, function: lambda_.IFunction) -> None:

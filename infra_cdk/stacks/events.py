@@ -6,13 +6,12 @@ from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra_cdk.checkout import Checkout
+from infra_cdk.constructs.dead_letters import dead_letter_queue
 from infra_cdk.constructs.layers import PlatformLayers
 from infra_cdk.constructs.platform_function import PlatformFunction, Surroundings
-from infra_cdk.nag import acknowledge
 from infra_cdk.stacks.data import DataStack
 from infra_cdk.stages import Stage
 
@@ -43,6 +42,8 @@ class EventsStack(Stack):
     ) -> None:
         super().__init__(scope, stack_id, **options)
         self.bus = events.EventBus(self, "Bus", description="What happened on the AI-Agents Platform")
+        self.bus_name: str = self.export_value(self.bus.event_bus_name)
+        """The bus's name for other stacks."""
         if stage.archive_days:
             self.bus.archive(
                 "Archive",
@@ -50,25 +51,11 @@ class EventsStack(Stack):
                 event_pattern=events.EventPattern(account=[self.account]),
                 retention=Duration.days(stage.archive_days),
             )
-        self.dead_letters = self._dead_letters(stage)
+        self.dead_letters = dead_letter_queue(self, "RelayDeadLetters", stage)
         around = Surroundings(stage, PlatformLayers(self, "Layers"), checkout)
         self.relay = self._relay(around, data)
         CfnOutput(self, "EventBusName", value=self.bus.event_bus_name)
         CfnOutput(self, "RelayDeadLettersUrl", value=self.dead_letters.queue_url)
-
-    def _dead_letters(self, stage: Stage) -> sqs.Queue:
-        queue = sqs.Queue(
-            self,
-            "RelayDeadLetters",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
-            removal_policy=stage.removal_policy,
-        )
-        why = "This is the dead-letter queue; an alarm watches its depth."
-        acknowledge(queue, "AwsSolutions-SQS3", why)
-        acknowledge(queue, "Serverless-SQSRedrivePolicy", why)
-        return queue
 
     def _relay(self, around: Surroundings, data: DataStack) -> PlatformFunction:
         function = PlatformFunction(

@@ -9,6 +9,7 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra_cdk.agent_functions import AgentFunction
@@ -18,6 +19,7 @@ from infra_cdk.stacks.api import GATEWAY_SECONDS, ApiStack
 from infra_cdk.stacks.events import EventsStack
 from infra_cdk.stacks.workflows import WorkflowsStack
 from infra_cdk.stages import Stage
+from infra_cdk.state_machines import workflow_prefix
 
 PERIOD = Duration.minutes(5)
 SLOW_MILLISECONDS = (GATEWAY_SECONDS - 4) * 1000
@@ -52,11 +54,12 @@ class ObservabilityStack(Stack):
         self._alarms: list[cloudwatch.Alarm] = [
             *self._gateway_alarms(api),
             *self._relay_alarms(events),
+            *self._workflow_alarms(api, workflows),
             self._alarm(
-                "WorkflowsFail",
+                "ExecutionsFail",
                 workflows.run_agent.metric_failed(period=PERIOD, statistic="Sum"),
                 1,
-                "a workflow run failed",
+                "an execution that nobody waits for failed",
             ),
             self._alarm(
                 "BatchesFail",
@@ -66,6 +69,8 @@ class ObservabilityStack(Stack):
             ),
         ]
         if stage.group_alarms:
+            steps = workflows.step.count_failures(PERIOD)
+            self._alarm("WorkflowStepErrors", steps, 5, "steps of workflows that ask no agent fail")
             for agent, function in agents:
                 self._add_agent_alarms(agent, function)
         if stage.metric_math_alarms:
@@ -124,11 +129,28 @@ class ObservabilityStack(Stack):
         ]
 
     def _relay_alarms(self, events: EventsStack) -> list[cloudwatch.Alarm]:
-        waiting = events.dead_letters.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum")
+        waiting = _depth(events.dead_letters)
         lag = events.relay.function.metric("IteratorAge", period=PERIOD, statistic="Maximum")
         return [
             self._alarm("DeadLetters", waiting, 1, "events could not be published and wait in the dead-letter queue"),
             self._alarm("RelayLag", lag, RELAY_LAG_MILLISECONDS, "events reach the bus late"),
+        ]
+
+    def _workflow_alarms(self, api: ApiStack, workflows: WorkflowsStack) -> list[cloudwatch.Alarm]:
+        """That a run fails is its owner's to see; these tell what the platform owes every run."""
+        return [
+            self._alarm(
+                "RunsNotTracked",
+                _depth(workflows.tracking.dead_letters),
+                1,
+                "ends of workflow runs could not be recorded, or decisions not be delivered",
+            ),
+            self._alarm(
+                "TriggersLost",
+                _depth(api.triggers.dead_letters),
+                1,
+                "schedules or events of users started no run",
+            ),
         ]
 
     def _add_agent_alarms(self, agent: AgentFunction, function: PlatformFunction) -> None:
@@ -203,14 +225,44 @@ class ObservabilityStack(Stack):
             cloudwatch.GraphWidget(title="Handed to a person", left=[self._each("group", "Escalations", "Sum")]),
         )
         board.add_widgets(
-            _graph("Workflow runs", workflows.run_agent.metric_started(), workflows.run_agent.metric_failed()),
+            cloudwatch.GraphWidget(title="Workflow runs", left=[self._of_workflows("ExecutionsStarted")]),
+            cloudwatch.GraphWidget(title="Workflow runs that failed", left=[self._of_workflows("ExecutionsFailed")]),
+            _graph(
+                "Steps of workflows that ask no agent",
+                *(workflows.step.function.metric_duration(statistic=each) for each in ("p50", "p99")),
+            ),
+        )
+        board.add_widgets(
+            _graph(
+                "Executions in the background",
+                workflows.run_agent.metric_started(),
+                workflows.run_agent.metric_failed(),
+            ),
             _graph("Relay lag", events.relay.function.metric("IteratorAge", statistic="Maximum")),
-            _graph("Dead letters", events.dead_letters.metric_approximate_number_of_messages_visible()),
+            _graph(
+                "Dead letters",
+                *(
+                    _depth(queue, label)
+                    for queue, label in (
+                        (events.dead_letters, "events"),
+                        (workflows.tracking.dead_letters, "workflow runs"),
+                        (api.triggers.dead_letters, "triggers"),
+                    )
+                ),
+            ),
         )
         board.add_widgets(
             _graph("Control plane", api.control_plane.function.metric_duration(statistic="p99")),
             _graph("Authorizer", api.authorize.function.metric_duration(statistic="p99")),
             cloudwatch.AlarmStatusWidget(title="Alarms", alarms=self._alarms),
+        )
+
+    def _of_workflows(self, metric: str) -> cloudwatch.MathExpression:
+        """A metric of Step Functions, one line for each workflow: they come and go, so by what their names have."""
+        terms = " ".join(workflow_prefix(self._stage).strip("-").split("-")[1:])
+        search = f'{{AWS/States,StateMachineArn}} MetricName="{metric}" {terms}'
+        return cloudwatch.MathExpression(
+            expression=f"SEARCH('{search}', 'Sum', {PERIOD.to_seconds()})", label="", using_metrics={}
         )
 
     def _of_agents(self, metric: str, statistic: str, **dimensions: str) -> cloudwatch.Metric:
@@ -236,6 +288,11 @@ class ObservabilityStack(Stack):
         return cloudwatch.MathExpression(
             expression=f"SEARCH('{search}', '{statistic}', {PERIOD.to_seconds()})", label="", using_metrics={}
         )
+
+
+def _depth(queue: sqs.IQueue, label: str | None = None) -> cloudwatch.Metric:
+    """How many messages wait in a dead-letter queue."""
+    return queue.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum", label=label)
 
 
 def _graph(title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.GraphWidget:

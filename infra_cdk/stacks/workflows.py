@@ -1,4 +1,4 @@
-"""The workflows that the platform ships, from `statemachines/*.asl.json`."""
+"""State machines: what carries out single executions and batches, and workflows with all that they need."""
 
 import json
 from collections.abc import Sequence
@@ -13,18 +13,22 @@ from constructs import Construct
 from infra_cdk.agent_functions import AgentFunction
 from infra_cdk.checkout import Checkout
 from infra_cdk.constructs.layers import PlatformLayers
-from infra_cdk.constructs.payloads import BATCHES, EXECUTIONS
-from infra_cdk.constructs.platform_function import ALIAS, PlatformFunction, Surroundings
+from infra_cdk.constructs.payloads import BATCHES, EXECUTIONS, RUNS
+from infra_cdk.constructs.platform_function import PlatformFunction, Surroundings
 from infra_cdk.nag import acknowledge, explain_wildcards
-from infra_cdk.repository import STATE_MACHINES
+from infra_cdk.repository import ROOT, STATE_MACHINES
 from infra_cdk.stacks.agents import group_function_name
 from infra_cdk.stacks.data import DataStack
 from infra_cdk.stages import Stage
 from infra_cdk.state_machines import LINES, lines_arn, runs_arn, state_machine_arn, state_machine_name
+from infra_cdk.workflows.role import WorkflowRole
+from infra_cdk.workflows.shipped import ShippedWorkflows
+from infra_cdk.workflows.steps import called_by_name, workflow_step
+from infra_cdk.workflows.tracking import RunTracking
 
 
 class WorkflowsStack(Stack):
-    """State machines, each with a role that may call the groups' functions and what it needs beside them."""
+    """The platform's own state machines, each with its role; the role of all workflows, and the shipped ones."""
 
     def __init__(
         self,
@@ -42,15 +46,15 @@ class WorkflowsStack(Stack):
         self._data = data
         groups = [(agent.group, function) for agent, function in agents if agent.dedicated_to is None]
         self._groups = [function.entry.function_arn for _, function in groups]
-        qualifier = f":{ALIAS}" if stage.runs_on == "lambda" else ""
-        agent_function = {"AgentFunctionName": group_function_name(stage, "{}") + qualifier}
+        agent_function = {"AgentFunctionName": called_by_name(stage, group_function_name(stage, "{}"))}
         self.run_agent = self._state_machine(
             "RunAgent",
             "run_agent",
             {**agent_function, "AgentGroups": ",".join(group for group, _ in groups)},
             calls=self._groups,
         )
-        self.batches = self._batches(Surroundings(stage, PlatformLayers(self, "Layers"), checkout))
+        self._around = Surroundings(stage, PlatformLayers(self, "Layers"), checkout)
+        self.batches = self._batches()
         entry = self.batches.entry
         self.run_batch = self._state_machine(
             "RunBatch",
@@ -58,16 +62,28 @@ class WorkflowsStack(Stack):
             {**agent_function, "RunBatchFunctionName": entry.function_arn},
             calls=[*self._groups, entry.function_arn],
         )
+        self.step = workflow_step(self, "WorkflowStep", around=self._around, data=data)
+        self.tracking = RunTracking(self, "Tracking", around=self._around, data=data)
+        self.runs_as = WorkflowRole(
+            self,
+            "Workflow",
+            stage=stage,
+            calls=[*self._groups, self.step.entry.function_arn],
+            manifests=data.payload_objects(RUNS),
+        )
+        self.shipped = ShippedWorkflows(self, "Shipped", stage=stage, runs_as=self.runs_as, root=ROOT)
+        CfnOutput(self, "TrackWorkflowFunctionArn", value=self.tracking.function.entry.function_arn)
+        CfnOutput(self, "TrackingDeadLettersUrl", value=self.tracking.dead_letters.queue_url)
         CfnOutput(self, "RunAgentStateMachineArn", value=self.run_agent.state_machine_arn)
         CfnOutput(self, "RunBatchStateMachineArn", value=self.run_batch.state_machine_arn)
 
-    def _batches(self, around: Surroundings) -> PlatformFunction:
+    def _batches(self) -> PlatformFunction:
         """Reads the file of a batch before it runs, and puts its results in order afterwards."""
         tables, payloads = self._data.tables, self._data.payloads
         function = PlatformFunction(
             self,
             "Batches",
-            around=around,
+            around=self._around,
             folder="run_batch",
             description="files and results of batches",
             layers=["platform", "base", "catalogue"],

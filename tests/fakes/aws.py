@@ -22,6 +22,8 @@ RESPONSE_CACHE_TABLE = "response-cache"
 CIRCUITS_TABLE = "circuits"
 SESSIONS_TABLE = "sessions"
 BATCHES_TABLE = "batches"
+RUNS_TABLE = "runs"
+APPROVALS_TABLE = "approvals"
 PAYLOADS_BUCKET = "payloads"
 RUN_AGENT_STATE_MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:run_agent"
 RUN_AGENT_ENVIRONMENT = {
@@ -60,7 +62,7 @@ def tokens_table(aws: None) -> str:
 
 @pytest.fixture
 def executions_table(aws: None) -> str:
-    """The table of executions with its two indexes, and the two tables that are written together with it."""
+    """The table of executions with its indexes, and the two tables that are written together with it."""
     return make_execution_tables()
 
 
@@ -74,7 +76,7 @@ def make_execution_tables() -> str:
     """Make the tables that one execution is recorded in; returns the name of the executions' own."""
     _table(OUTBOX_TABLE, "subject", "id")
     _table(AGENT_METRICS_TABLE, "agent_id", "shard")
-    return _table(EXECUTIONS_TABLE, "id", by_owner="owner", by_owner_and_agent="owner_agent")
+    return _table(EXECUTIONS_TABLE, "id", by_owner="owner", by_owner_and_agent="owner_agent", by_run="run_id")
 
 
 def make_governance_tables() -> None:
@@ -83,6 +85,8 @@ def make_governance_tables() -> None:
         _table(name, "id")
     _table(SESSIONS_TABLE, "id", "turn", by_owner="owner")
     _table(BATCHES_TABLE, "id", by_owner="owner")
+    _table(RUNS_TABLE, "id", by_owner="owner", by_workflow="owner_workflow", open_runs="open")
+    _table(APPROVALS_TABLE, "id", "candidate", by_candidate="candidate", by_run="run_id")
     boto3.client("s3").create_bucket(Bucket=PAYLOADS_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
 
 

@@ -1,7 +1,7 @@
 """An AWS cloud that several processes share: MiniStack in a process of its own, for what moto cannot show in one.
 
 A test asks for `emulated_aws`. Child processes that inherit the environment reach it by AWS_ENDPOINT_URL, and so does
-the platform's own client in this process. It holds DynamoDB and S3; writes happen one after another.
+the platform's own client in this process. It holds DynamoDB, S3 and Step Functions; writes happen one after another.
 """
 
 import socket
@@ -31,7 +31,7 @@ app.main()
 
 
 @contextmanager
-def running_emulator() -> Iterator[str]:
+def running_emulator(services: str = "dynamodb,s3,states") -> Iterator[str]:
     """Start a server of one's own; yields its endpoint URL. It ends with the block, or with this process."""
     assert emulator.INTERPRETER.exists(), "The emulator is not installed: `make setup` installs it."
     with socket.create_server((LOOPBACK, 0)) as probe:
@@ -41,7 +41,7 @@ def running_emulator() -> Iterator[str]:
             **cloud_environment(emulator.endpoint(port)),
             BIND_HOST=LOOPBACK,
             GATEWAY_PORT=str(port),
-            SERVICES="dynamodb,s3",
+            SERVICES=services,
             LOG_LEVEL="ERROR",
             TMPDIR=folder,
             DOCKER_HOST="unix:///nonexistent",

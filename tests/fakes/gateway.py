@@ -176,6 +176,10 @@ class Gateway:
         """A PUT request."""
         return self.request("PUT", path, body, token=token, **more)
 
+    def delete(self, path: str, *, token: str | None = None, **more: Any) -> Answer:
+        """A DELETE request."""
+        return self.request("DELETE", path, token=token, **more)
+
     def _authorize(
         self, method: str, path: str, headers: Mapping[str, str]
     ) -> tuple[dict[str, Any] | None, Answer | None]:

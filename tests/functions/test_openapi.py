@@ -57,6 +57,7 @@ def test_the_command_writes_the_file(
 
 def test_the_routes_are_those_of_the_contract():
     agent = "/api/v1/agents/{group}/{name}"
+    workflow, trigger = "/api/v1/workflows/{workflow_id}", "/api/v1/triggers/{trigger_id}"
     assert set(OPERATIONS) == {
         *PUBLIC,
         *("POST /api/v1/auth/logout", "GET /api/v1/me", "GET /api/v1/groups", "GET /api/v1/tags", "GET /api/v1/agents"),
@@ -68,6 +69,15 @@ def test_the_routes_are_those_of_the_contract():
         *("GET /api/v1/budgets/agents/{group}/{name}", "PUT /api/v1/budgets/agents/{group}/{name}"),
         *("POST /api/v1/sessions", "GET /api/v1/sessions", "GET /api/v1/sessions/{session_id}"),
         *("GET /api/v1/sessions/{session_id}/turns", "DELETE /api/v1/sessions/{session_id}"),
+        *("GET /api/v1/workflows", "POST /api/v1/workflows", "POST /api/v1/workflows/validate", f"GET {workflow}"),
+        *(f"GET {workflow}/versions", f"POST {workflow}/versions", f"GET {workflow}/versions/{{version}}"),
+        *(f"POST {workflow}/publish", f"POST {workflow}/rollback", f"POST {workflow}/archive", f"POST {workflow}/runs"),
+        *("GET /api/v1/runs", "GET /api/v1/runs/{run_id}", "POST /api/v1/runs/{run_id}/stop"),
+        "POST /api/v1/runs/{run_id}/retry",
+        *("GET /api/v1/approvals", "GET /api/v1/approvals/{approval_id}"),
+        "POST /api/v1/approvals/{approval_id}/decide",
+        *("GET /api/v1/triggers", "POST /api/v1/triggers", f"GET {trigger}", f"DELETE {trigger}"),
+        *(f"POST {trigger}/pause", f"POST {trigger}/resume"),
         *(f"GET {agent}", f"POST {agent}/execute", f"GET {agent}/health", f"GET {agent}/metrics"),
     }
 

@@ -62,6 +62,7 @@ def test_a_groups_function_writes_its_records_and_reads_its_key_and_nothing_else
         "Batches": {"dynamodb:GetItem"},
         "Payloads/": {"s3:ListBucket"},
         "Payloads/executions/*": {"s3:GetObject", "s3:PutObject"},
+        "Payloads/runs/*": {"s3:GetObject", "s3:PutObject"},
         "Payloads/batches/*": {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
         "Payloads/queued/*": {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
         "run_agent": {"states:StartExecution"},

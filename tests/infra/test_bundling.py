@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from infra_cdk.constructs import bundling
-from infra_cdk.constructs.bundling import BundlingError, OneFile, Requirements, SourceTrees, find_uv, pins, tree_digest
+from infra_cdk.constructs.bundling import (
+    BuiltFiles,
+    BundlingError,
+    Requirements,
+    SourceTrees,
+    find_uv,
+    pins,
+    tree_digest,
+)
 
 BASE = """\
 idna==3.20 \\
@@ -163,7 +171,7 @@ def test_an_assets_hash_changes_with_its_sources_and_with_nothing_else(repositor
 
 def test_a_catalogue_that_was_not_built_is_named_with_its_remedy(repository: Path) -> None:
     with pytest.raises(BundlingError, match=r"agents\.sqlite is missing: run `make catalogue`"):
-        OneFile(repository / "agents.sqlite", "catalogue/agents.sqlite", remedy="run `make catalogue`").try_bundle(
+        BuiltFiles({"catalogue/agents.sqlite": repository / "agents.sqlite"}, remedy="run `make catalogue`").try_bundle(
             str(repository)
         )
 
@@ -171,6 +179,12 @@ def test_a_catalogue_that_was_not_built_is_named_with_its_remedy(repository: Pat
 def test_a_built_file_lands_where_functions_look_for_it(repository: Path) -> None:
     (repository / "agents.sqlite").write_bytes(b"rows")
 
-    OneFile(repository / "agents.sqlite", "catalogue/agents.sqlite", remedy="").try_bundle(str(repository))
+    (repository / "workflows.json").write_bytes(b"[]")
+    files = {f"catalogue/{name}": repository / name for name in ("agents.sqlite", "workflows.json")}
 
-    assert (repository / "catalogue" / "agents.sqlite").read_bytes() == b"rows"
+    BuiltFiles(files, remedy="").try_bundle(str(repository))
+
+    assert {name: (repository / name).read_bytes() for name in files} == {
+        "catalogue/agents.sqlite": b"rows",
+        "catalogue/workflows.json": b"[]",
+    }

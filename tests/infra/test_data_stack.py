@@ -7,7 +7,7 @@ import pytest
 
 from agent_platform.storage.batches import FILE_DAYS
 from agent_platform.storage.executions import RETENTION_DAYS
-from agent_platform.storage.payloads import BATCHES, EXECUTIONS, QUEUED
+from agent_platform.storage.payloads import BATCHES, EXECUTIONS, QUEUED, RUNS
 from tests.infra.templates import Resource, Synthesized, text
 
 pytestmark = pytest.mark.xdist_group("infra")
@@ -24,7 +24,17 @@ def keys(schema: list[dict[str, Any]]) -> list[str]:
 def test_each_table_has_the_keys_that_its_readers_use(stage: Synthesized) -> None:
     found = {
         name: keys(table(stage, name).properties["KeySchema"])
-        for name in ("Executions", "Outbox", "AgentMetrics", "Tokens", "Batches", "Sessions", "Accounts")
+        for name in (
+            "Executions",
+            "Outbox",
+            "AgentMetrics",
+            "Tokens",
+            "Batches",
+            "Sessions",
+            "Accounts",
+            "Runs",
+            "Approvals",
+        )
     }
 
     assert found == {
@@ -35,16 +45,28 @@ def test_each_table_has_the_keys_that_its_readers_use(stage: Synthesized) -> Non
         "Outbox": ["subject", "id"],
         "AgentMetrics": ["agent_id", "shard"],
         "Tokens": ["pk"],
+        "Runs": ["id"],
+        "Approvals": ["id", "candidate"],
     }
 
 
-def test_lists_of_executions_have_indexes_that_carry_summaries_only(stage: Synthesized) -> None:
-    indexes = table(stage, "Executions").properties["GlobalSecondaryIndexes"]
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "Executions",
+            {"by_owner": ["owner", "id"], "by_owner_and_agent": ["owner_agent", "id"], "by_run": ["run_id", "id"]},
+        ),
+        ("Runs", {"by_owner": ["owner", "id"], "by_workflow": ["owner_workflow", "id"], "open_runs": ["open", "id"]}),
+        ("Approvals", {"by_candidate": ["candidate", "id"], "by_run": ["run_id", "id"]}),
+    ],
+)
+def test_lists_have_indexes_that_carry_summaries_only(
+    stage: Synthesized, name: str, expected: dict[str, list[str]]
+) -> None:
+    indexes = table(stage, name).properties["GlobalSecondaryIndexes"]
 
-    assert {each["IndexName"]: keys(each["KeySchema"]) for each in indexes} == {
-        "by_owner": ["owner", "id"],
-        "by_owner_and_agent": ["owner_agent", "id"],
-    }
+    assert {each["IndexName"]: keys(each["KeySchema"]) for each in indexes} == expected
     assert all(each["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["summary"]} for each in indexes)
 
 
@@ -150,6 +172,7 @@ def test_payloads_are_private_encrypted_and_expire_with_what_refers_to_them(stag
         EXECUTIONS: RETENTION_DAYS,
         QUEUED: 1,
         BATCHES: FILE_DAYS,
+        RUNS: RETENTION_DAYS,
     }
     assert [each["AbortIncompleteMultipartUpload"] for each in rules if "Prefix" not in each] == [
         {"DaysAfterInitiation": 1}

@@ -39,10 +39,12 @@ def test_the_relay_reads_one_stream_and_puts_events_on_one_bus(stage: Synthesize
 
 
 def test_dead_letters_wait_two_weeks_encrypted(stage: Synthesized) -> None:
-    queue = stage.one("AWS::SQS::Queue").properties
+    queues = stage.resources("AWS::SQS::Queue")
 
-    assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
-    assert queue["SqsManagedSseEnabled"] is True
+    assert {each.component for each in queues} == {"Api", "Events", "Workflows"}
+    for queue in queues:
+        assert queue.properties["MessageRetentionPeriod"] == 14 * 24 * 3600
+        assert queue.properties["SqsManagedSseEnabled"] is True
 
 
 def test_the_bus_is_archived_for_replay_in_the_cloud(cloud_stage: Synthesized) -> None:

@@ -30,6 +30,8 @@ NO_NARROWER_RESOURCE = {
         "PutResourcePolicy",
         "UpdateLogDelivery",
     },
+    # Who has a task's token may answer it; the token is the address.
+    "states": {"SendTaskSuccess"},
     "xray": {"GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments"},
 }
 
@@ -106,14 +108,56 @@ def test_every_function_writes_to_a_log_group_that_the_template_owns(stage: Synt
         assert (function.component, function.properties["LoggingConfig"]["LogGroup"]["Ref"]) in groups
 
 
-def test_the_only_asynchronous_edge_is_the_relays_and_it_has_a_dead_letter_target(stage: Synthesized) -> None:
-    """A new edge has to be added here, with its own dead-letter target and bound."""
-    edges = [each for each in stage.resources() if each.kind in ASYNCHRONOUS_EDGES]
+def test_every_asynchronous_edge_is_listed(stage: Synthesized) -> None:
+    """A new edge has to be added here, with its own dead-letter target and bound (below)."""
+    edges = [(each.component, each.kind) for each in stage.resources() if each.kind in ASYNCHRONOUS_EDGES]
 
-    assert [(each.component, each.kind) for each in edges] == [("Events", "AWS::Lambda::EventSourceMapping")]
-    (relay,) = edges
-    assert "RelayEventsFunction" in text(relay.properties["FunctionName"])
-    assert "RelayDeadLetters" in text(relay.properties["DestinationConfig"]["OnFailure"]["Destination"])
+    assert sorted(edges) == [
+        ("Api", "AWS::Lambda::EventInvokeConfig"),  # trigger_workflow
+        ("Events", "AWS::Lambda::EventSourceMapping"),  # relay_events
+        ("Workflows", "AWS::Events::Rule"),  # a run is over
+        ("Workflows", "AWS::Events::Rule"),  # the sweep
+        ("Workflows", "AWS::Lambda::EventInvokeConfig"),  # track_workflow
+    ]
+
+
+def test_what_the_relay_gives_up_has_a_dead_letter_target(stage: Synthesized) -> None:
+    relay = stage.one("AWS::Lambda::EventSourceMapping").properties
+
+    assert "RelayEventsFunction" in text(relay["FunctionName"])
+    assert "RelayDeadLetters" in text(relay["DestinationConfig"]["OnFailure"]["Destination"])
+
+
+def test_a_rule_hands_over_for_an_hour_at_most_and_then_to_a_dead_letter_queue(stage: Synthesized) -> None:
+    targets = [target for each in stage.resources("AWS::Events::Rule") for target in each.properties["Targets"]]
+
+    assert len(targets) == 2
+    for target in targets:
+        assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] == 3600
+        assert 0 <= target["RetryPolicy"].get("MaximumRetryAttempts", -1) <= 10
+        assert "DeadLetters" in text(target["DeadLetterConfig"]["Arn"])
+
+
+def test_a_function_that_nobody_waits_for_has_three_tries_and_a_dead_letter_queue(stage: Synthesized) -> None:
+    configured = {
+        text(each.properties["FunctionName"]): each.properties
+        for each in stage.resources("AWS::Lambda::EventInvokeConfig")
+    }
+    waited_for = {"apigateway.amazonaws.com"}
+    called = {
+        text(each.properties["FunctionName"]).strip("<>")
+        for each in stage.resources("AWS::Lambda::Permission")
+        if each.properties["Principal"] not in waited_for
+    }
+    aliases = {each.logical_id: text(each.properties["FunctionName"]) for each in stage.resources("AWS::Lambda::Alias")}
+
+    assert {aliases.get(each, f"<{each.partition('.')[0]}>") for each in called} == set(configured)
+    for properties in configured.values():
+        # In the cloud the name of the alias, which CDK cuts out of the alias' ARN.
+        assert any(each in text(properties["Qualifier"]) for each in aliases or ["$LATEST"])
+        assert properties["MaximumRetryAttempts"] == 2
+        assert properties["MaximumEventAgeInSeconds"] == 3600
+        assert "DeadLetters" in text(properties["DestinationConfig"]["OnFailure"]["Destination"])
 
 
 def test_the_relay_outlasts_an_outage_of_hours_and_gives_a_record_up_before_the_stream_does(
@@ -130,10 +174,11 @@ def test_the_relay_outlasts_an_outage_of_hours_and_gives_a_record_up_before_the_
 
 
 def test_nothing_invokes_a_function_asynchronously_unseen(stage: Synthesized) -> None:
-    """A permission is how a service may call a function; these callers wait for the answer."""
+    """A permission is how a service may call a function; the gateway waits for the answer."""
     callers = {permission.properties["Principal"] for permission in stage.resources("AWS::Lambda::Permission")}
 
-    assert callers == {"apigateway.amazonaws.com"}
+    # EventBridge calls the two functions that the test above holds to a bound.
+    assert callers == {"apigateway.amazonaws.com", "events.amazonaws.com"}
 
 
 def test_no_template_contains_a_secret(cloud_stage: Synthesized) -> None:
@@ -157,7 +202,7 @@ def test_the_stage_of_a_laptop_has_nothing_that_the_emulator_refuses(local: Synt
 
 def test_the_default_stage_keeps_nothing_that_is_billed_by_the_hour(dev: Synthesized) -> None:
     assert [charge for charge in charges(dev) if charge.waits] == []
-    assert sum(charge.usd_per_month for charge in charges(dev)) <= 5.2
+    assert sum(charge.usd_per_month for charge in charges(dev)) <= 5.4
 
 
 def test_production_keeps_ready_what_its_switches_name_and_no_more(prod: Synthesized) -> None:

@@ -1,10 +1,16 @@
 """What every function of the platform has, in the cloud and in a checkout."""
 
 import pytest
+from pydantic_settings import BaseSettings
 
+from agent_platform import settings
+from tests.infra.conftest import one_agent_per_group
 from tests.infra.templates import Resource, Synthesized, text
 
 pytestmark = pytest.mark.xdist_group("infra")
+
+OF_THE_PLATFORM = 8
+"""api, authorize, migrate_database, relay_events, run_batch, track_workflow, trigger_workflow, workflow_step."""
 
 
 def platform_functions(stage: Synthesized) -> list[Resource]:
@@ -16,7 +22,7 @@ def platform_functions(stage: Synthesized) -> list[Resource]:
 def test_the_cloud_runs_the_managed_arm64_runtime_with_tracing(cloud_stage: Synthesized) -> None:
     functions = platform_functions(cloud_stage)
 
-    assert len(functions) == 35
+    assert len(functions) == len(one_agent_per_group()) + OF_THE_PLATFORM
     for function in functions:
         assert function.properties["Runtime"] == "python3.13"
         assert function.properties["Architectures"] == ["arm64"]
@@ -24,12 +30,43 @@ def test_the_cloud_runs_the_managed_arm64_runtime_with_tracing(cloud_stage: Synt
         assert function.properties["LoggingConfig"]["LogFormat"] == "JSON"
 
 
+SETTINGS: dict[str, type[BaseSettings]] = {
+    "api": settings.ApiSettings,
+    "authorize": settings.AuthorizeSettings,
+    "migrate_database": settings.MigrateDatabaseSettings,
+    "relay_events": settings.RelayEventsSettings,
+    "run_agent": settings.RunAgentSettings,
+    "run_batch": settings.RunBatchSettings,
+    "track_workflow": settings.TrackWorkflowSettings,
+    "trigger_workflow": settings.TriggerWorkflowSettings,
+    "workflow_step": settings.WorkflowStepSettings,
+}
+
+
+def test_every_function_is_given_what_its_settings_ask_for(stage: Synthesized, monkeypatch: pytest.MonkeyPatch) -> None:
+    for function in platform_functions(stage):
+        folder = function.properties["Handler"].split(".")[1]
+        given = {name: text(each) for name, each in function.properties["Environment"]["Variables"].items()}
+        asked = SETTINGS[folder].model_fields
+        with monkeypatch.context() as environment:
+            for name in asked:
+                environment.delenv(name.upper(), raising=False)
+            for name, value in given.items():
+                environment.setenv(name, value)
+            found = settings.load(SETTINGS[folder])
+
+        assert {name for name in asked if name.upper() in given} <= found.model_fields_set
+
+
 def test_a_handler_is_named_after_its_folder(stage: Synthesized) -> None:
     handlers = {function.properties["Handler"] for function in platform_functions(stage)}
 
     assert handlers == {
         f"functions.{folder}.handler.handler"
-        for folder in ("api", "authorize", "migrate_database", "relay_events", "run_agent", "run_batch")
+        for folder in (
+            *("api", "authorize", "migrate_database", "relay_events", "run_agent", "run_batch"),
+            *("track_workflow", "trigger_workflow", "workflow_step"),
+        )
     }
 
 
@@ -42,6 +79,9 @@ def test_a_function_gets_only_the_layers_whose_packages_it_imports(dev: Synthesi
             ("MigrateDatabase", "Api"),
             ("RelayEvents", "Events"),
             ("Legal", "Agents"),
+            ("WorkflowStep", "Workflows"),
+            ("TrackingTrackWorkflow", "Workflows"),
+            ("TriggersTriggerWorkflow", "Api"),
         ]
         if (found := dev.function(name, component).properties["Layers"])
     }
@@ -52,6 +92,9 @@ def test_a_function_gets_only_the_layers_whose_packages_it_imports(dev: Synthesi
         "MigrateDatabase": {"Platform", "Base", "Postgres", "Catalogue"},
         "RelayEvents": {"Platform", "Base"},
         "Legal": {"Platform", "Base", "Claude", "Catalogue"},
+        "WorkflowStep": {"Platform", "Base"},
+        "TrackingTrackWorkflow": {"Platform", "Base"},
+        "TriggersTriggerWorkflow": {"Platform", "Base", "Postgres"},
     }
 
 
@@ -77,7 +120,11 @@ def test_the_model_server_of_a_laptop_reaches_agents_only_there(local: Synthesiz
 def test_only_what_speaks_postgres_sits_in_the_vpc(cloud_stage: Synthesized) -> None:
     inside = {each.logical_id for each in platform_functions(cloud_stage) if "VpcConfig" in each.properties}
 
-    assert {name.partition("Function")[0] for name in inside} == {"Api", "MigrateDatabase"}
+    assert {name.partition("Function")[0] for name in inside} == {
+        "Api",
+        "MigrateDatabase",
+        "TriggersTriggerWorkflow",
+    }
 
 
 def test_a_function_in_the_vpc_reaches_aws_over_ipv6(dev: Synthesized) -> None:
@@ -87,10 +134,16 @@ def test_a_function_in_the_vpc_reaches_aws_over_ipv6(dev: Synthesized) -> None:
     assert function.properties["Environment"]["Variables"]["AWS_USE_DUALSTACK_ENDPOINT"] == "true"
 
 
-def test_production_starts_functions_from_snapshots_but_those_that_run_seldom(prod: Synthesized) -> None:
+def test_production_starts_functions_from_snapshots_but_those_whose_start_nobody_waits_for(prod: Synthesized) -> None:
     without = [each.logical_id for each in platform_functions(prod) if "SnapStart" not in each.properties]
 
-    assert {name.partition("Function")[0] for name in without} == {"MigrateDatabase", "Batches"}
+    assert {name.partition("Function")[0] for name in without} == {
+        "Batches",
+        "MigrateDatabase",
+        "TrackingTrackWorkflow",
+        "TriggersTriggerWorkflow",
+        "WorkflowStep",
+    }
 
 
 def test_the_default_stage_pays_for_no_snapshots(dev: Synthesized) -> None:

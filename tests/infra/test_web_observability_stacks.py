@@ -129,6 +129,34 @@ def test_errors_latency_throttles_dead_letters_and_lag_are_watched_in_every_stag
     } <= watched
 
 
+def test_every_dead_letter_queue_has_an_alarm_on_its_first_message(stage: Synthesized) -> None:
+    """The alarms are in a stack of their own, so they name a queue by what its stack exports."""
+    queues = {each.logical_id for each in stage.resources("AWS::SQS::Queue")}
+    watched = {
+        text(dimension["Value"])
+        for each in stage.resources("AWS::CloudWatch::Alarm")
+        if each.properties.get("MetricName") == "ApproximateNumberOfMessagesVisible"
+        and each.properties["Threshold"] == 1
+        for dimension in each.properties["Dimensions"]
+    }
+
+    assert len(queues) == len(watched) == 3
+    assert all(any(queue in each for each in watched) for queue in queues)
+
+
+def test_a_run_of_a_workflow_that_fails_rings_no_alarm(stage: Synthesized) -> None:
+    """A rejected approval or an input that does not fit is its owner's to see."""
+    (failing, batches) = [
+        each.properties
+        for each in stage.resources("AWS::CloudWatch::Alarm")
+        if each.properties.get("MetricName") == "ExecutionsFailed"
+    ]
+
+    for each in (failing, batches):
+        (machine,) = [text(dimension["Value"]) for dimension in each["Dimensions"]]
+        assert "RunAgent" in machine or "RunBatch" in machine
+
+
 def test_production_watches_each_group_and_the_whole(prod: Synthesized) -> None:
     names = {each.logical_id for each in prod.resources("AWS::CloudWatch::Alarm")}
 
@@ -210,6 +238,8 @@ def test_one_dashboard_shows_the_platform(stage: Synthesized) -> None:
         "Cost in USD by group",
         "Refusals by reason",
         "Workflow runs",
+        "Workflow runs that failed",
+        "Executions in the background",
         "Relay lag",
         "Dead letters",
         "Alarms",

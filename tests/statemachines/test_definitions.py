@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from agent_platform import errors
+from agent_platform.workflows.shipped_files import definition_file, spec_files
 
-FOLDER = Path(__file__).parents[2] / "statemachines"
-FILES = sorted(FOLDER.glob("*.json"))
-RESERVED = ("Lambda.", "Sandbox.", "States.")
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "statemachines").glob("*.asl.json"))
+WORKFLOWS = [definition_file(ROOT, path.stem) for path in spec_files(ROOT)]
+"""Compiled from specs; the others are written by hand."""
+RESERVED = ("Lambda.", "Sandbox.", "States.", "StepFunctions.")
 
 
 def states(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -34,8 +37,24 @@ def path(request: pytest.FixtureRequest) -> Path:
     return Path(request.param)
 
 
+@pytest.fixture(params=[each for each in FILES if each not in WORKFLOWS], ids=lambda path: path.name)
+def written(request: pytest.FixtureRequest) -> Path:
+    """One that is written by hand."""
+    return Path(request.param)
+
+
+@pytest.fixture(params=WORKFLOWS, ids=lambda path: path.name)
+def workflow(request: pytest.FixtureRequest) -> Path:
+    """One that is compiled from a spec."""
+    return Path(request.param)
+
+
 def test_there_are_state_machines_to_check() -> None:
-    assert FILES
+    assert {path.name for path in FILES} - {path.name for path in WORKFLOWS} == {
+        "run_agent.asl.json",
+        "run_batch.asl.json",
+    }
+    assert len(WORKFLOWS) >= 14
 
 
 def test_a_file_is_named_verb_noun(path: Path) -> None:
@@ -78,38 +97,66 @@ PASSING = {"IdempotencyInProgress", "ModelCircuitOpen", "RateLimited", "SessionB
 """Refusals that say when to come again."""
 
 
+TRANSIENT = {
+    name for name, kind in vars(errors).items() if isinstance(kind, type) and getattr(kind, "transient", False)
+}
+"""The models' errors that leave nothing to pay twice: an execution waits again only where nothing was paid."""
+
+
 def agent_tasks(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """The tasks in which an agent runs; the others only read and write what is stored."""
-    return [(name, task) for name, task in tasks(path) if name in ("Run the agent", "Run the line")]
+    return [(name, task) for name, task in tasks(path) if runs_an_agent(name, task)]
+
+
+def runs_an_agent(name: str, task: dict[str, Any]) -> bool:
+    asked = task["Parameters"].get("Payload", {})
+    return name in ("Run the agent", "Run the line") or "workflow_step" in asked
+
+
+def retried(task: dict[str, Any]) -> set[str]:
+    return {error for rule in task["Retry"] for error in rule["ErrorEquals"]}
 
 
 def test_each_machine_runs_agents(path: Path) -> None:
     assert agent_tasks(path)
 
 
-def test_only_errors_are_retried_that_leave_nothing_to_pay_twice(path: Path) -> None:
-    """The models' errors that are retried are those that the platform calls transient, and it lets an execution wait
-    again after one of them only where nothing was paid."""
-    transient = {
-        name for name, kind in vars(errors).items() if isinstance(kind, type) and getattr(kind, "transient", False)
-    }
-    for name, task in agent_tasks(path):
-        retried = {error for rule in task["Retry"] for error in rule["ErrorEquals"]}
-        assert retried == SERVICE | LOST | PASSING | transient | {"StorageUnavailable"}, name
+def test_only_errors_are_retried_that_leave_nothing_to_pay_twice(written: Path) -> None:
+    for name, task in agent_tasks(written):
+        assert retried(task) == SERVICE | LOST | PASSING | TRANSIENT | {"StorageUnavailable"}, name
+
+
+def test_a_workflow_retries_the_same_and_what_its_author_wants_paid_again(workflow: Path) -> None:
+    for name, task in agent_tasks(workflow):
+        own = retried(task) - (SERVICE | LOST | PASSING | TRANSIENT | {"StorageUnavailable"})
+        assert retried(task) >= SERVICE | LOST | PASSING | TRANSIENT | {"StorageUnavailable"}, name
+        assert own <= {"ModelOutputInvalid", "ModelRefused", "ModelTimedOut", "TeamFailed"}, name
 
 
 def test_what_is_only_written_down_is_tried_again_while_storage_is_away(path: Path) -> None:
-    writing = [each for each in tasks(path) if each not in agent_tasks(path)]
+    writing = [(name, task) for name, task in tasks(path) if "lambda:invoke" in task["Resource"]]
+    writing = [each for each in writing if each not in agent_tasks(path)]
 
     assert writing
     for name, task in writing:
-        retried = {error for rule in task["Retry"] for error in rule["ErrorEquals"]}
-        assert retried == SERVICE | LOST | {"StorageUnavailable"}, name
+        assert retried(task) == SERVICE | LOST | {"StorageUnavailable"}, name
 
 
-def test_every_task_catches_whatever_is_left(path: Path) -> None:
-    for name, task in tasks(path):
+def test_every_task_catches_whatever_is_left(written: Path) -> None:
+    for name, task in tasks(written):
         assert task["Catch"][-1]["ErrorEquals"] == ["States.ALL"], name
+
+
+def test_a_task_of_a_workflow_that_fails_the_run_fails_in_its_own_state(workflow: Path) -> None:
+    """From there Step Functions can take the run up again. Caught is what somebody goes on after, inside of what is
+    repeated or parallel, and what no further try can mend."""
+    machine = json.loads(workflow.read_text())
+    for name, task in tasks(workflow):
+        assert task["Catch"], name
+        for rule in task["Catch"]:
+            target = machine["States"].get(rule["Next"])
+            final = target is not None and target["Type"] == "Fail"
+            assert not (final and rule["ErrorEquals"] == ["States.ALL"]), name
 
 
 def test_errors_are_those_of_the_platform_or_of_step_functions(path: Path) -> None:
@@ -128,8 +175,8 @@ def test_errors_are_those_of_the_platform_or_of_step_functions(path: Path) -> No
 def test_every_state_can_be_reached(path: Path) -> None:
     machine = json.loads(path.read_text())
     for _, state in states(machine):
-        if "ItemProcessor" in state:
-            assert_all_reached(state["ItemProcessor"])
+        for inner in (*state.get("Branches", []), *([state["ItemProcessor"]] if "ItemProcessor" in state else [])):
+            assert_all_reached(inner)
     assert_all_reached(machine)
 
 

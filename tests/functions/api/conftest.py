@@ -16,9 +16,11 @@ from functions.authorize.authorizer import Authorizer
 from tests.fakes.aws import (
     ACCOUNTS_TABLE,
     AGENT_METRICS_TABLE,
+    APPROVALS_TABLE,
     BATCHES_TABLE,
     OUTBOX_TABLE,
     PAYLOADS_BUCKET,
+    RUNS_TABLE,
     SESSIONS_TABLE,
     jwt_secret,
     store_secret,
@@ -30,6 +32,8 @@ from tests.fakes.postgres import Server, database
 
 __all__ = ["database", "event_loop", "jwt_secret", "tokens_table"]
 
+STATE_MACHINES = "arn:aws:states:eu-central-1:123456789012:stateMachine:"
+SCHEDULE_GROUP, EVENT_BUS = "triggers", "platform"
 EMAIL, PASSWORD = "ada@example.com", "four words make one"
 
 
@@ -91,8 +95,21 @@ def settings(
         outbox_table=OUTBOX_TABLE,
         agent_metrics_table=AGENT_METRICS_TABLE,
         payloads_bucket=PAYLOADS_BUCKET,
-        run_agent_state_machine_arn="arn:aws:states:eu-central-1:123456789012:stateMachine:run_agent",
-        run_batch_state_machine_arn="arn:aws:states:eu-central-1:123456789012:stateMachine:run_batch",
+        run_agent_state_machine_arn=f"{STATE_MACHINES}run_agent",
+        run_batch_state_machine_arn=f"{STATE_MACHINES}run_batch",
+        runs_table=RUNS_TABLE,
+        approvals_table=APPROVALS_TABLE,
+        agent_function_name="platform-run_agent-{group}",
+        workflow_step_function_name="platform-workflow_step",
+        workflow_machine_prefix="platform-wf-",
+        workflow_role_arn="arn:aws:iam::123456789012:role/workflows",
+        workflow_log_group_arn="arn:aws:logs:eu-central-1:123456789012:log-group:workflows:*",
+        state_machine_arn_base=STATE_MACHINES,
+        trigger_function_arn="arn:aws:lambda:eu-central-1:123456789012:function:platform-trigger_workflow",
+        trigger_rule_prefix="platform-trigger-",
+        scheduler_role_arn="arn:aws:iam::123456789012:role/scheduler",
+        schedule_group=SCHEDULE_GROUP,
+        event_bus_name=EVENT_BUS,
         catalogue_path=catalogue,
         database_secret_arn=store_secret("database", postgres.secret(database)),
     )
@@ -109,7 +126,7 @@ def platform(settings: ApiSettings, event_loop: None, monkeypatch: pytest.Monkey
     function: Any = gateway_handler(create_api_app(services))
     yield Platform(Gateway(function, authorize.handler), services, settings)
     made = vars(services)
-    if "users" in made:
-        services.users._engine.dispose()
+    if "engine" in made:
+        services.engine.dispose()
     if "catalogue" in made:
         services.catalogue.close()

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from agent_platform.errors import InvalidInput, StorageUnavailable
+from agent_platform.errors import ConfigurationError, InvalidInput, StorageUnavailable
 from agent_platform.identity.users import Users
 from agent_platform.storage.models import AgentRecord
 from agent_platform.storage.postgres import open_engine, transaction
+from agent_platform.storage.workflow_definitions import WorkflowDefinitions
 from functions.migrate_database import handler as module
 from functions.migrate_database.handler import handler
 from tests.fakes.aws import store_secret
@@ -20,6 +21,7 @@ from tests.fakes.catalogue import write_small_catalogue
 from tests.fakes.gateway import LambdaContext
 from tests.fakes.log import log
 from tests.fakes.postgres import Server, empty_database
+from tests.fakes.workflows import a_spec
 
 __all__ = ["empty_database", "log"]
 
@@ -69,13 +71,13 @@ def resource(kind: str, **more: Any) -> dict[str, Any]:
 
 def test_an_empty_request_migrates_and_may_be_repeated() -> None:
     first = invoke({})
-    assert first == {"revision": "0001"}
+    assert first == {"revision": "0002"}
     assert invoke({}) == first
 
 
 def test_a_deployment_migrates_and_keeps_its_resource(engine: Engine) -> None:
     made = invoke(resource("Create"))
-    assert made["Data"] == {"Revision": "0001"}
+    assert made["Data"] == {"Revision": "0002"}
     updated = invoke(resource("Update", PhysicalResourceId=made["PhysicalResourceId"], OldResourceProperties={}))
     assert updated == made
     with transaction(engine) as session:
@@ -137,6 +139,29 @@ def test_the_agents_of_the_catalogue_are_registered_when_one_is_deployed(engine:
     with transaction(engine) as session:
         nda = session.get_one(AgentRecord, "legal/nda-reviewer")
         assert (nda.group_id, nda.name, nda.version) == ("legal", "NDA Reviewer", "1.0.0")
+
+
+def test_shipped_workflows_are_registered_where_it_is_known_how_their_machines_are_called(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = {"name": "tidy-numbers", "title": "Tidy numbers", "spec": a_spec(), "source": "…", "digest": "d"}
+    write_small_catalogue(tmp_path)
+    (tmp_path / "workflows.json").write_text(json.dumps([entry]))
+    assert "workflows" not in invoke({})
+    monkeypatch.setenv("STATE_MACHINE_ARN_BASE", "arn:aws:states:eu-central-1:123456789012:stateMachine:")
+    monkeypatch.setenv("WORKFLOW_MACHINE_PREFIX", "AgentPlatform-dev-wf-")
+    module._deployment()._engine.dispose()
+    module._deployment.cache_clear()
+    assert invoke({})["workflows"] == {"written": 1, "archived": 0}
+    assert invoke({})["workflows"] == {"written": 0, "archived": 0}
+    found = WorkflowDefinitions(engine).find("platform/tidy-numbers", owner=None)
+    assert found is not None
+    assert found.startable_arn == (
+        "arn:aws:states:eu-central-1:123456789012:stateMachine:AgentPlatform-dev-wf-tidy-numbers"
+    )
+    (tmp_path / "workflows.json").write_text("[{}]")
+    with pytest.raises(ConfigurationError, match="is damaged"):
+        invoke({})
 
 
 def test_a_database_that_is_down_fails_the_deployment_with_a_reason(postgres: Server) -> None:

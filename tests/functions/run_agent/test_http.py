@@ -51,6 +51,7 @@ class TestExecute:
             *("id", "agent_id", "agent_version", "status", "input", "output", "error", "model", "provider", "usage"),
             *("cost_usd", "duration_ms", "started_at", "finished_at", "trace_id", "owner", "tool_calls", "cached"),
             *("delegated_cost_usd", "escalation", "redactions", "parent_id", "session_id", "batch_id"),
+            *("run_id", "step_id"),
         }
         assert isinstance(execution["cost_usd"], float)
         assert execution["cost_usd"] > 0

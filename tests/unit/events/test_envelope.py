@@ -87,6 +87,8 @@ def test_an_event_tells_who_ran_what_with_which_outcome_and_cost():
         "parent_id": None,
         "session_id": None,
         "batch_id": None,
+        "run_id": None,
+        "step_id": None,
         "redactions": {},
     }
 

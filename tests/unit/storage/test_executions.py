@@ -54,6 +54,38 @@ def nothing_is_stored() -> bool:
     return not any(items(table) for table in (EXECUTIONS_TABLE, OUTBOX_TABLE, AGENT_METRICS_TABLE))
 
 
+class TestRuns:
+    """Executions that are parts of a run of a workflow."""
+
+    def test_a_run_has_its_executions_oldest_first_and_no_others(self, repository: ExecutionRepository):
+        mine = [record(repository, an_execution(run_id="run-1", step_id="judge")) for _ in range(3)]
+        record(repository, an_execution(run_id="run-2", step_id="judge"))
+        record(repository, an_execution())
+        found = repository.list_by_run("run-1")
+        assert [each.id for each in found] == [each.id for each in mine]
+        assert {(each.run_id, each.step_id) for each in found} == {("run-1", "judge")}
+
+    def test_its_cost_is_that_of_all_failed_ones_and_members_of_teams_included(self, repository: ExecutionRepository):
+        lead = an_execution(run_id="run-1", cost_usd=Decimal("0.5"), delegated_cost_usd=Decimal("0.25"))
+        member = an_execution(run_id="run-1", cost_usd=Decimal("0.25"), parent_id=lead.id)
+        failure = Failure(code="model_overloaded", message="m")
+        failed = an_execution(run_id="run-1", cost_usd=Decimal("0.125"), status="failed", output=None, error=failure)
+        for execution in (lead, member, failed):
+            record(repository, execution)
+        assert repository.cost_of_run("run-1") == Decimal("0.875")
+        assert repository.cost_of_run("run-2") == Decimal(0)
+
+    def test_what_was_queued_before_there_were_runs_can_still_begin(self, repository: ExecutionRepository):
+        queued = an_execution(status="queued", finished_at=None, output=None)
+        repository.queue(queued)
+        (item,) = items(EXECUTIONS_TABLE)
+        document = json.loads(item["document"]["S"])
+        del document["run_id"], document["step_id"]
+        item["document"] = {"S": json.dumps(document)}
+        dynamodb().put_item(TableName=EXECUTIONS_TABLE, Item=item)
+        assert repository.begin(queued.id, owner=queued.owner, agent_id=queued.agent_id).status == "running"
+
+
 class TestRecording:
     """One transaction of three items."""
 

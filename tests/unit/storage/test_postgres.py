@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from agent_platform.errors import ConfigurationError, StorageUnavailable
 from agent_platform.storage import postgres as module
-from agent_platform.storage.models import Role, UserRecord, Workflow
+from agent_platform.storage.models import Role, UserRecord, WorkflowRecord, WorkflowVersionRecord
 from agent_platform.storage.postgres import DatabaseCredentials, credentials_from, open_engine, transaction
 from tests.fakes.aws import store_secret
 from tests.fakes.postgres import Server, database, empty_database, engine
@@ -142,14 +142,21 @@ def test_ids_are_uuid_version_7_and_times_know_their_zone(engine: Engine) -> Non
         user = UserRecord(email="ada@example.com", name="Ada", password_hash="x")
         session.add(user)
         session.flush()
-        flow = Workflow(owner_id=user.id, name="onboarding", spec={"steps": [{"agent": "legal/nda-reviewer"}]})
+        flow = WorkflowRecord(owner_id=user.id, name="onboarding", title="Onboarding", description="", steps=1)
         session.add(flow)
         session.flush()
+        spec = {"steps": [{"agent": "legal/nda-reviewer"}]}
+        version = WorkflowVersionRecord(
+            workflow_id=flow.id, version=1, spec=spec, source="{}", source_format="json", digest="d"
+        )
+        session.add(version)
+        session.flush()
         session.refresh(flow)
+        session.refresh(version)
     assert isinstance(user.id, UUID)
     assert user.id.version == 7
     assert flow.created_at.utcoffset() is not None
-    assert (flow.version, flow.status, flow.spec["steps"][0]["agent"]) == (1, "draft", "legal/nda-reviewer")
+    assert (flow.latest_version, flow.live_version, flow.tags, version.spec) == (1, None, [], spec)
 
 
 @pytest.mark.parametrize(
@@ -160,12 +167,16 @@ def test_ids_are_uuid_version_7_and_times_know_their_zone(engine: Engine) -> Non
         ("INSERT INTO agents (id, group_id, name, version, summary) VALUES ('a/b', 'c', 'n', '1', 's')", "id_in_group"),
         ("INSERT INTO agents (id, group_id, name, version, summary) VALUES ('a', 'a', 'n', '1', 's')", "id_in_group"),
         (
-            "INSERT INTO workflows (id, owner_id, name, spec) VALUES (gen_random_uuid(), gen_random_uuid(), 'n', '[]')",
-            "ck_workflows_spec_is_object",
+            "INSERT INTO workflow_versions VALUES (gen_random_uuid(), 1, '[]', '', 'json', 'd')",
+            "ck_workflow_versions_spec_is_object",
         ),
         (
-            "INSERT INTO workflows (id, owner_id, name, spec) VALUES (gen_random_uuid(), gen_random_uuid(), 'n', '{}')",
+            "INSERT INTO workflows VALUES (gen_random_uuid(), gen_random_uuid(), 'n', 't', '', '{}', 1)",
             "fk_workflows_owner_id",
+        ),
+        (
+            "INSERT INTO workflows VALUES (gen_random_uuid(), NULL, 'n', 't', '', '{}', 1, 1)",
+            "ck_workflows_live_version_runs",
         ),
         (
             "INSERT INTO agent_activations VALUES (gen_random_uuid(), 'a/b', 'platform', 'u-1', true)",

@@ -12,6 +12,7 @@ import { loginRoute } from '@/app/routes/login';
 import { memberRoute } from '@/app/routes/member';
 import { registerRoute } from '@/app/routes/register';
 import { rootRoute } from '@/app/routes/root';
+import { workflowRoutes } from '@/app/routes/workflows/routes';
 
 const routeTree = rootRoute.addChildren([
   guestRoute.addChildren([loginRoute, registerRoute]),
@@ -23,6 +24,7 @@ const routeTree = rootRoute.addChildren([
     executionRoute,
     batchesRoute,
     batchRoute,
+    ...workflowRoutes,
   ]),
 ]);
 

@@ -8,10 +8,13 @@ interface JsonEditorProps {
   value: Json | undefined;
   onChange: (value: Json) => void;
   onBroken: (isBroken: boolean) => void;
+  minRows?: number;
+  /** Rows after which it scrolls; without it, it grows with its text. */
+  maxRows?: number;
 }
 
 /** A value as JSON text. What is not JSON yet stays in the editor and is reported as broken. */
-export function JsonEditor({ label, value, onChange, onBroken }: JsonEditorProps) {
+export function JsonEditor({ label, value, onChange, onBroken, minRows = 12, maxRows }: JsonEditorProps) {
   const [draft, setDraft] = useState<{ text: string; value: Json | undefined }>(() => ({
     text: written(value),
     value,
@@ -41,7 +44,8 @@ export function JsonEditor({ label, value, onChange, onBroken }: JsonEditorProps
       onChange={edit}
       error={isBroken ? 'This is not JSON yet.' : undefined}
       autosize
-      minRows={12}
+      minRows={minRows}
+      {...(maxRows ? { maxRows } : {})}
       spellCheck={false}
       styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)', fontSize: '0.8125rem', lineHeight: 1.6 } }}
     />

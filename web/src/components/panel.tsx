@@ -11,6 +11,8 @@ interface PanelProps {
   hasStickyFoot?: boolean;
   /** Beside a longer neighbour: stays in sight and scrolls inside. */
   staysInSight?: boolean;
+  /** What it holds fills it to the edges. */
+  isFlush?: boolean;
 }
 
 /** A surface with a heading, room for actions beside it, and a foot. */
@@ -21,6 +23,7 @@ export function Panel({
   footer,
   hasStickyFoot = false,
   staysInSight = false,
+  isFlush = false,
   ref,
 }: PanelProps) {
   return (
@@ -29,7 +32,9 @@ export function Panel({
         <h2 className={classes.title}>{title}</h2>
         {actions && <div className={classes.actions}>{actions}</div>}
       </div>
-      <div className={classes.body}>{children}</div>
+      <div className={classes.body} data-flush={isFlush || undefined}>
+        {children}
+      </div>
       {footer && (
         <div className={classes.foot} data-sticky={hasStickyFoot || undefined}>
           {footer}

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 
 import {
   formatAgo,
+  formatAhead,
   formatBytes,
   formatDate,
   formatDay,
@@ -50,4 +51,12 @@ it('sizes, seconds, days and months read as people say them', () => {
   expect([9, 61].map(formatSeconds)).toEqual(['9 s', '1 min 01 s']);
   expect(formatDay('2026-12-01T00:00:00Z')).toBe('1 Dec 2026');
   expect(formatMonth('2026-11')).toBe('November 2026');
+});
+
+it('what is left of a time reads in its largest unit', () => {
+  const now = Date.parse('2026-03-04T12:00:00Z');
+  expect(formatAhead('2026-03-06T13:00:00Z', now)).toBe('2 days');
+  expect(formatAhead('2026-03-04T13:30:00Z', now)).toBe('1 hour');
+  expect(formatAhead('2026-03-04T12:05:30Z', now)).toBe('5 minutes');
+  expect(formatAhead('2026-03-04T11:00:00Z', now)).toBe('no time');
 });

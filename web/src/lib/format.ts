@@ -71,6 +71,20 @@ export function formatAgo(text: string, now: number = Date.now()): string {
   return formatMoment(text);
 }
 
+/** How long until then, in the largest unit: "3 days", "5 hours", "2 minutes"; "no time" once it has passed. */
+export function formatAhead(text: string, now: number = Date.now()): string {
+  const minutes = Math.floor((Date.parse(text) - now) / 60_000);
+  if (minutes <= 0) return 'no time';
+  const units = [
+    [1440, 'day'],
+    [60, 'hour'],
+    [1, 'minute'],
+  ] as const;
+  const [size, unit] = units.find(([length]) => minutes >= length) ?? units[2];
+  const count = Math.floor(minutes / size);
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
+}
+
 /** Bytes for people: "820 B", "64 kB", "3.2 MB". */
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;

@@ -107,12 +107,16 @@ export const BUDGET: Schemas['Budget'] = {
   ends_at: '2026-04-01T00:00:00Z',
 };
 
-/** The catalogue part of the API over the given agents, in pages of `pageSize`, and the budget that every page shows. */
+/** The catalogue part of the API over the given agents, in pages of `pageSize`, and what every page shows besides. */
 export function catalogueHandlers(identity: FakeIdentity, agents: AgentInfo[], pageSize = 24): RequestHandler[] {
   const groups = [...new Set(agents.map((agent) => agent.group))];
   const tags = [...new Set(agents.flatMap((agent) => agent.tags))];
   return [
     http.get(`${API}/me/budget`, ({ request }) => identity.refusal(request) ?? HttpResponse.json(BUDGET)),
+    http.get(
+      `${API}/approvals`,
+      ({ request }) => identity.refusal(request) ?? HttpResponse.json({ items: [], next_cursor: null }),
+    ),
     http.get(`${API}/groups`, ({ request }) => {
       const items: Schemas['Group'][] = groups.map((id) => ({
         id,
@@ -367,6 +371,8 @@ export function execution(agent: AgentInfo, more: Partial<Schemas['Execution']> 
     parent_id: null,
     session_id: null,
     batch_id: null,
+    run_id: null,
+    step_id: null,
     redactions: {},
     ...more,
   };

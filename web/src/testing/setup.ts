@@ -23,6 +23,7 @@ window.ResizeObserver = class {
 };
 window.scrollTo = vi.fn();
 Element.prototype.scrollIntoView = vi.fn();
+Range.prototype.getClientRects = () => [] as unknown as DOMRectList;
 Object.defineProperty(document, 'fonts', { value: { addEventListener: vi.fn(), removeEventListener: vi.fn() } });
 
 beforeAll(() => {

@@ -11,23 +11,37 @@ PlatformError
 ├── NotFound                      404
 │   ├── RouteNotFound             404
 │   ├── AgentNotFound             404
+│   ├── ApprovalNotFound          404
 │   ├── BatchNotFound             404
 │   ├── ExecutionNotFound         404
-│   └── SessionNotFound           404
+│   ├── RunNotFound               404
+│   ├── SessionNotFound           404
+│   ├── TriggerNotFound           404
+│   └── WorkflowNotFound          404
 ├── BudgetExceeded                402  a ceiling in USD has been reached
 ├── MethodNotAllowed              405
 ├── Conflict                      409
 │   ├── AlreadyFinished           409  what is over cannot be cancelled or started
+│   ├── ApprovalDecided           409  somebody has decided already
+│   ├── ApprovalExpired           409  nobody decided in time
+│   ├── ApprovalRejected          409  a person said no, and the workflow ends with that
 │   ├── EmailTaken                409
 │   ├── ExecutionCancelled        409
 │   ├── IdempotencyInProgress     409  the first request with this key is still running
-│   └── SessionBusy               409  another turn of this conversation is running
+│   ├── RunNameReused             409  the name belongs to a run with another input
+│   ├── RunNotRetryable           409  the run goes on, or has succeeded
+│   ├── RunStopped                409  somebody stopped the run
+│   ├── SessionBusy               409  another turn of this conversation is running
+│   ├── WorkflowArchived          409
+│   ├── WorkflowNameTaken         409
+│   └── WorkflowNotPublished      409  no version of the workflow is live
 ├── PayloadTooLarge               413
 ├── UnsupportedMediaType          415
 ├── CostLimitReached              422  the execution would cost more than its definition allows
 ├── DeclinedByRule                422  a rule of the agent's guardrails forbids the task
 ├── IdempotencyKeyReused          422  the key was sent with another body before
 ├── InvalidInput                  422  well-formed, but not what the schema asks for; carries field errors
+│   └── InvalidWorkflow           422  the spec of a workflow has faults; carries every one
 ├── RateLimited                   429
 ├── DeadlineExceeded              504  the time of the execution is over
 ├── ModelError                         the model could not answer
@@ -40,6 +54,7 @@ PlatformError
 │   └── ModelTimedOut             504
 ├── TeamFailed                    502  no member of a team could answer
 ├── ToolLoopExceeded              502
+├── WorkflowRunFailed             502  a run of another workflow, which a step waited for, has failed
 └── StorageUnavailable            503
     └── PayloadMissing            503  a large input or output is not where its record says
 
@@ -178,6 +193,30 @@ class SessionNotFound(NotFound):
     code, title = "session_not_found", "Session not found"
 
 
+class WorkflowNotFound(NotFound):
+    """No workflow that the caller may see has this id or name."""
+
+    code, title = "workflow_not_found", "Workflow not found"
+
+
+class RunNotFound(NotFound):
+    """No run of the caller has this id."""
+
+    code, title = "run_not_found", "Run not found"
+
+
+class ApprovalNotFound(NotFound):
+    """No approval that the caller may see has this id."""
+
+    code, title = "approval_not_found", "Approval not found"
+
+
+class TriggerNotFound(NotFound):
+    """No trigger of the caller has this id."""
+
+    code, title = "trigger_not_found", "Trigger not found"
+
+
 class BudgetExceeded(PlatformError):
     """A ceiling in USD leaves no room for this execution; nothing was asked and nothing was spent."""
 
@@ -224,6 +263,60 @@ class SessionBusy(Conflict):
     """Another turn of this conversation is running."""
 
     code, title = "session_busy", "Session busy"
+
+
+class ApprovalDecided(Conflict):
+    """Somebody has decided already; a decision counts once."""
+
+    code, title = "approval_decided", "Already decided"
+
+
+class ApprovalExpired(Conflict):
+    """Nobody decided in time."""
+
+    code, title = "approval_expired", "Approval expired"
+
+
+class ApprovalRejected(Conflict):
+    """A person said no, and the workflow ends with that."""
+
+    code, title = "approval_rejected", "Approval rejected"
+
+
+class RunNameReused(Conflict):
+    """The name was given to a run of this workflow before, with another input."""
+
+    code, title = "run_name_reused", "Run name reused"
+
+
+class RunNotRetryable(Conflict):
+    """Only a run that failed or was stopped can be retried."""
+
+    code, title = "run_not_retryable", "Run not retryable"
+
+
+class RunStopped(Conflict):
+    """Somebody stopped the run."""
+
+    code, title = "run_stopped", "Run stopped"
+
+
+class WorkflowArchived(Conflict):
+    """The workflow is archived: it takes no new versions and starts no runs."""
+
+    code, title = "workflow_archived", "Workflow archived"
+
+
+class WorkflowNameTaken(Conflict):
+    """The caller has a workflow of this name already."""
+
+    code, title = "workflow_name_taken", "Workflow name taken"
+
+
+class WorkflowNotPublished(Conflict):
+    """No version of the workflow is live, so it cannot run."""
+
+    code, title = "workflow_not_published", "Workflow not published"
 
 
 class PayloadTooLarge(PlatformError):
@@ -274,6 +367,12 @@ class InvalidInput(PlatformError):
     """The body is well-formed but not what the schema asks for; `errors` names each field."""
 
     status, code, title = 422, "invalid_input", "Invalid input"
+
+
+class InvalidWorkflow(InvalidInput):
+    """The spec of a workflow has faults; `errors` names each with its step and field."""
+
+    code, title = "workflow_invalid", "Workflow invalid"
 
 
 class ModelError(PlatformError):
@@ -344,6 +443,12 @@ class ToolLoopExceeded(PlatformError):
     """The agent called tools more often than its limit allows."""
 
     status, code, title = 502, "tool_loop_exceeded", "Tool loop limit reached"
+
+
+class WorkflowRunFailed(PlatformError):
+    """A run of another workflow, which a step waited for, has failed."""
+
+    status, code, title = 502, "workflow_run_failed", "Workflow run failed"
 
 
 class StorageUnavailable(PlatformError):

@@ -117,6 +117,47 @@ class ApiSettings(CommonSettings, TokenSettings, CatalogueSettings, DatabaseSett
     payloads_bucket: str
     run_agent_state_machine_arn: str
     run_batch_state_machine_arn: str
+    runs_table: str
+    approvals_table: str
+    agent_function_name: str
+    """Of the functions that workflows execute agents with; `{group}` stands for the group."""
+    workflow_step_function_name: str
+    workflow_machine_prefix: str
+    """How the names of workflows' state machines begin."""
+    workflow_role_arn: str
+    """The role of those machines."""
+    workflow_log_group_arn: str
+    state_machine_arn_base: str
+    """The ARN of any state machine of this account, as far as its name."""
+    trigger_function_arn: str
+    """What schedules and events call."""
+    trigger_rule_prefix: str
+    """How the names of the rules begin that wait for events."""
+    trigger_dead_letter_arn: str | None = None
+    """The queue of what could not be delivered to that function."""
+    scheduler_role_arn: str
+    schedule_group: str
+    event_bus_name: str
+
+
+class TriggerWorkflowSettings(CommonSettings, DatabaseSettings):
+    """Environment of `functions/trigger_workflow`."""
+
+    runs_table: str
+    approvals_table: str
+    executions_table: str
+    outbox_table: str
+    payloads_bucket: str
+
+
+class WorkflowStepSettings(CommonSettings):
+    """Environment of `functions/workflow_step`."""
+
+    runs_table: str
+    approvals_table: str
+    executions_table: str
+    outbox_table: str
+    payloads_bucket: str
 
 
 class RunBatchSettings(CommonSettings, CatalogueSettings):
@@ -133,8 +174,23 @@ class AuthorizeSettings(CommonSettings, TokenSettings):
     """Environment of `functions/authorize`."""
 
 
+class TrackWorkflowSettings(CommonSettings):
+    """Environment of `functions/track_workflow`."""
+
+    runs_table: str
+    approvals_table: str
+    executions_table: str
+    outbox_table: str
+    payloads_bucket: str
+
+
 class MigrateDatabaseSettings(CommonSettings, DatabaseSettings, CatalogueSettings):
     """Environment of `functions/migrate_database`."""
+
+    state_machine_arn_base: str = ""
+    """The ARN of any state machine of this account, as far as its name."""
+    workflow_machine_prefix: str = ""
+    """How the names of workflows' state machines begin. Left out, shipped workflows are not registered."""
 
 
 class RelayEventsSettings(CommonSettings):

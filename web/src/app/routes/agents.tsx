@@ -4,8 +4,8 @@ import { createRoute } from '@tanstack/react-router';
 import { memberRoute } from '@/app/routes/member';
 import classes from '@/app/routes/agents.module.css';
 import { usePageTitle } from '@/app/use-page-title';
+import { SearchBox } from '@/components/search-box';
 import { AgentCatalogue } from '@/features/agents/components/agent-catalogue';
-import { AgentSearch } from '@/features/agents/components/agent-search';
 import { GroupList } from '@/features/agents/components/group-list';
 
 interface AgentsSearch {
@@ -33,7 +33,9 @@ function AgentsPage() {
           Each one does a single job and tells you when another suits better.
         </Text>
         <div className={classes.search}>
-          <AgentSearch
+          <SearchBox
+            label="Search agents"
+            placeholder="What needs doing?"
             value={search.q ?? ''}
             onSearch={(q) => void navigate({ search: (others) => withoutBlanks({ ...others, q }), replace: true })}
           />

@@ -16,7 +16,9 @@ import { ConversationHeader } from '@/features/conversations/components/conversa
 import { ConversationList } from '@/features/conversations/components/conversation-list';
 import { NewConversation } from '@/features/conversations/components/new-conversation';
 import { Turns } from '@/features/conversations/components/turns';
-import { InputPanel } from '@/features/executions/components/input-panel';
+import { InputPanel } from '@/components/input-panel/input-panel';
+import { getExecutionOptions } from '@/features/executions/api/get-execution';
+import { OfflineNotice } from '@/features/executions/components/offline-notice';
 import { RunProblem } from '@/features/executions/components/run-problem';
 import { Running } from '@/features/executions/components/running';
 import { useRun } from '@/features/executions/components/use-run';
@@ -70,6 +72,7 @@ function Talk({ conversationId, agent }: { conversationId: string; agent: AgentI
     },
   });
   const newest = useNewestTurn(conversationId);
+  const answered = useQuery({ ...getExecutionOptions(newest?.execution_id ?? ''), enabled: newest !== undefined });
   const said = execution?.input ?? newest?.input;
   const isAboutFields = error instanceof ApiProblem && error.fields.length > 0;
   return (
@@ -89,11 +92,13 @@ function Talk({ conversationId, agent }: { conversationId: string; agent: AgentI
           )
         )}
       </Turns>
+      {answered.data?.provider === 'offline' && <OfflineNotice />}
       {/* After an answer the form begins anew: what was said is said, the rest is remembered. */}
       {newest !== undefined && (
         <InputPanel
           key={execution?.id}
-          agent={agent}
+          schema={agent.input}
+          example={agent.example.input as JsonObject}
           title="Your turn"
           action="Send"
           start={said && nextTurn(said as JsonObject, agent.input)}

@@ -1,12 +1,22 @@
-import { Link } from '@tanstack/react-router';
+import { Link, useLocation } from '@tanstack/react-router';
+import { useEffect, useRef } from 'react';
 
 import { ColourSchemeToggle } from '@/app/shell/colour-scheme-toggle';
 import classes from '@/app/shell/app-shell.module.css';
 import { Logo } from '@/components/logo';
+import { ApprovalCount } from '@/features/approvals/components/approval-count';
 import { BudgetMeter } from '@/features/budget/components/budget-meter';
 import { UserMenu } from '@/features/session/components/user-menu';
 
 export function AppHeader() {
+  const nav = useRef<HTMLElement>(null);
+  const pathname = useLocation({ select: (location) => location.pathname });
+
+  // On a phone the navigation scrolls: where the reader is comes into sight.
+  useEffect(() => {
+    nav.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ inline: 'center', block: 'nearest' });
+  }, [pathname]);
+
   return (
     <header className={classes.header}>
       <div className={classes.bar}>
@@ -14,7 +24,7 @@ export function AppHeader() {
           <Logo />
           <span className={classes.name}>AI-Agents Platform</span>
         </Link>
-        <nav aria-label="Main" className={classes.nav}>
+        <nav ref={nav} aria-label="Main" className={classes.nav}>
           <Link to="/" activeOptions={{ exact: true, includeSearch: false }} className={classes.link}>
             Agents
           </Link>
@@ -23,6 +33,15 @@ export function AppHeader() {
           </Link>
           <Link to="/batches" className={classes.link}>
             Batches
+          </Link>
+          <Link to="/workflows" className={classes.link}>
+            Workflows
+          </Link>
+          <Link to="/runs" className={classes.link}>
+            Runs
+          </Link>
+          <Link to="/approvals" className={classes.link}>
+            Approvals <ApprovalCount />
           </Link>
         </nav>
         <div className={classes.tools}>

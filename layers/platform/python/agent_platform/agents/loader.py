@@ -1,12 +1,9 @@
 """Read definition files: YAML or JSON to `AgentDefinition`, every fault with file, line and field."""
 
-import json
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from agent_platform.agents.definition import (
@@ -16,6 +13,7 @@ from agent_platform.agents.definition import (
     DefinitionFile,
     is_agent_id,
 )
+from agent_platform.agents.documents import DocumentFault, Lines, read_text
 from agent_platform.agents.schemas import SchemaError
 from agent_platform.errors import AgentNotFound, DefinitionError, DefinitionFault
 
@@ -24,7 +22,6 @@ MAX_BYTES = 64 * 1024
 """A finished definition has 3 to 10 KB; a file past this size is a mistake or an attack."""
 
 Progress = Callable[[int, int], None]
-Lines = dict[tuple[str | int, ...], int]
 
 
 class AgentLoader:
@@ -132,23 +129,6 @@ def read_document(path: Path, file: str) -> dict[str, Any]:
     return _read(path, file)[0]
 
 
-class _Yaml(yaml.CSafeLoader):
-    """YAML as authors mean it, close to version 1.2: dates, times and numbers with leading zeros stay text, and only
-    true and false are booleans."""
-
-
-_Yaml.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":bool", ":int", ":float"))]
-    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
-for kind, pattern, first_characters in (
-    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", r"[-+]?(?:0|[1-9][0-9]*)", "-+0123456789"),
-    ("float", r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
-):
-    _Yaml.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(rf"^(?:{pattern})$"), list(first_characters))
-
-
 def _read(path: Path, file: str) -> tuple[dict[str, Any], Lines]:
     def fault(line: int, message: str) -> DefinitionError:
         return DefinitionError([DefinitionFault(file, line, "", message)])
@@ -157,78 +137,11 @@ def _read(path: Path, file: str) -> tuple[dict[str, Any], Lines]:
     if size > MAX_BYTES:
         raise fault(0, f"has {size} bytes; a definition has at most {MAX_BYTES}")
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        is_json = path.suffix == ".json"
-        document = json.loads(text, parse_constant=_no_json) if is_json else None
-        if is_json:
-            # JSON is YAML but for surrogate pairs, and YAML is read for the line numbers alone.
-            text = _SURROGATE.sub(r"\\u0041", text)
-        _refuse_aliases(text, fault)
-        loader = _Yaml(text)
-        try:
-            node = loader.get_single_node()
-            lines: Lines = {}
-            _walk(node, (), lines, fault)
-            if not is_json and node:
-                document = loader.construct_document(node)
-        finally:
-            loader.dispose()
-    except json.JSONDecodeError as error:
-        raise fault(error.lineno, f"is not JSON: {error.msg} (column {error.colno})") from None
+        return read_text(path.read_text(encoding="utf-8-sig"), is_json=path.suffix == ".json")
     except UnicodeDecodeError as error:
         raise fault(0, f"is not UTF-8 text: {error.reason} at byte {error.start}") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise fault(line, f"is not YAML: {error.problem or error}") from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise fault(0, f"cannot be read: {error}") from None
-    if not isinstance(document, dict):
-        raise fault(1, "must be a mapping of fields; see agent_defs/schema.json")
-    try:
-        json.dumps(document, allow_nan=False, ensure_ascii=False).encode()
-    except (TypeError, ValueError) as error:
-        raise fault(0, f"holds a value that JSON does not have: {error}") from None
-    return document, lines
-
-
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
-
-
-def _no_json(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON number")
-
-
-def _refuse_aliases(text: str, fault: Callable[[int, str], DefinitionError]) -> None:
-    """Aliases can expand a small file to gigabytes; a definition needs none."""
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            line = event.start_mark.line + 1 if event.start_mark else 0
-            raise fault(line, f"uses the alias `*{event.anchor}`; write the value out")
-
-
-def _walk(
-    node: yaml.Node | None,
-    path: tuple[str | int, ...],
-    lines: Lines,
-    fault: Callable[[int, str], DefinitionError],
-) -> None:
-    if node is None:
-        return
-    lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            name, line = str(key.value), key.start_mark.line + 1
-            if key.tag != "tag:yaml.org,2002:str":
-                raise fault(line, f"has the key `{name[:50]}`, which is no text; put it in quotes")
-            if name in seen:
-                raise fault(line, f"has the key `{name}` twice; keep one of them")
-            seen.add(name)
-            lines[(*path, name)] = line
-            _walk(value, (*path, name), lines, fault)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            _walk(item, (*path, index), lines, fault)
+    except DocumentFault as error:
+        raise fault(error.line, error.message) from None
 
 
 def _faults(error: ValidationError, file: str, lines: Lines) -> Iterator[DefinitionFault]:

@@ -52,6 +52,15 @@ def check_input_schema(schema: dict[str, Any]) -> None:
     _check_meta(schema, INPUT_KEYWORDS)
 
 
+def check_schema(schema: dict[str, Any]) -> None:
+    """Accept a JSON Schema (2020-12) of any value, within the keywords of inputs.
+
+    Raises:
+        SchemaError: names each place and fault.
+    """
+    _check_any(schema, INPUT_KEYWORDS)
+
+
 def check_output_schema(schema: dict[str, Any]) -> None:
     """Accept what structured outputs accept: closed objects that require all their properties, no bounds.
 
@@ -162,6 +171,12 @@ def _raise(faults: Iterable[FieldError]) -> None:
 
 
 def _check_meta(schema: dict[str, Any], allowed: frozenset[str]) -> None:
+    _check_any(schema, allowed)
+    if schema.get("type") != "object" or not schema.get("properties"):
+        raise SchemaError([FieldError("", "must be a schema of `type: object` with `properties`")])
+
+
+def _check_any(schema: dict[str, Any], allowed: frozenset[str]) -> None:
     try:
         jsonschema_rs.meta.validate({**schema, "$schema": "https://json-schema.org/draft/2020-12/schema"})
         # Before the validator is built, which would fetch what lies outside.
@@ -174,8 +189,6 @@ def _check_meta(schema: dict[str, Any], allowed: frozenset[str]) -> None:
         raise
     except (jsonschema_rs.ReferencingError, ValueError) as error:
         raise SchemaError([FieldError("", f"is not valid JSON Schema: {error}")]) from None
-    if schema.get("type") != "object" or not schema.get("properties"):
-        raise SchemaError([FieldError("", "must be a schema of `type: object` with `properties`")])
 
 
 def _children(schema: dict[str, Any], path: str) -> Iterator[tuple[str, Any]]:

@@ -26,6 +26,19 @@ def failure_of(error: str, cause: str) -> Failure:
     return Failure(code=PlatformError.code, message=PlatformError(cause).public_detail)
 
 
+def error_of(failure: Failure) -> PlatformError:
+    """The error that a recorded failure stands for, to be raised once more; PlatformError for a code of no class."""
+    return _classes(PlatformError).get(failure.code, PlatformError)(failure.message)
+
+
+def _classes(root: type[PlatformError]) -> dict[str, type[PlatformError]]:
+    """The error classes by their codes; of two with one code the more general one."""
+    found: dict[str, type[PlatformError]] = {}
+    for below in root.__subclasses__():
+        found |= _classes(below)
+    return found | {root.code: root}
+
+
 def _message(cause: str) -> str:
     try:
         document = json.loads(cause)

@@ -102,6 +102,8 @@ class ExecutionSummary(BaseModel):
     parent_id: str | None = Field(default=None, description="The execution whose agent put this one to work")
     session_id: str | None = Field(default=None, description="The conversation that this is a turn of")
     batch_id: str | None = Field(default=None, description="The batch that this is a line of")
+    run_id: str | None = Field(default=None, description="The run of a workflow that this is a part of")
+    step_id: str | None = Field(default=None, description="The step of that run")
 
 
 class Execution(ExecutionSummary):
@@ -400,6 +402,28 @@ class ExecutionRepository:
         following = encode_cursor([after], **query) if after is not None else None
         return ExecutionPage(items=found, next_cursor=following)
 
+    def list_by_run(self, run_id: str) -> list[ExecutionSummary]:
+        """All executions of a run of a workflow, oldest first, whoever's they are."""
+        found: list[ExecutionSummary] = []
+        start: dict[str, Any] = {}
+        with storage_errors("Listing the executions of the run"):
+            while True:
+                answer = dynamodb().query(
+                    TableName=self.table,
+                    IndexName="by_run",
+                    KeyConditionExpression="run_id = :run",
+                    ExpressionAttributeValues={":run": {"S": run_id}},
+                    **start,
+                )
+                found += [_seen(ExecutionSummary.model_validate_json(each["summary"]["S"])) for each in answer["Items"]]
+                if not (last := answer.get("LastEvaluatedKey")):
+                    return found
+                start = {"ExclusiveStartKey": last}
+
+    def cost_of_run(self, run_id: str) -> Decimal:
+        """What the executions of a run cost in USD: failed tries, and agents that others put to work, included."""
+        return sum((each.cost_usd for each in self.list_by_run(run_id)), Decimal(0))
+
     def _document(self, execution: Execution) -> dict[str, Any]:
         """The execution as it is stored; what is too large lies in the bucket before anything refers to it."""
         document = execution.model_dump(mode="json")
@@ -527,7 +551,8 @@ def _owner_agent(owner: str, agent_id: str) -> str:
 def _item(document: dict[str, Any]) -> dict[str, Any]:
     # The document is stored as JSON text: DynamoDB's own types would turn floats into decimals and refuse some values.
     summary = ExecutionSummary.model_validate_json(
-        json.dumps({name: document[name] for name in ExecutionSummary.model_fields})
+        # What was queued by an earlier version of the platform may lack a field.
+        json.dumps({name: document[name] for name in ExecutionSummary.model_fields if name in document})
     )
     return {
         "id": {"S": summary.id},
@@ -537,6 +562,7 @@ def _item(document: dict[str, Any]) -> dict[str, Any]:
         "status": {"S": summary.status},
         "document": {"S": json.dumps(document, ensure_ascii=False, separators=(",", ":"))},
         "expires_at": {"N": str(int(summary.started_at.timestamp()) + RETENTION_DAYS * 86_400)},
+        **({"run_id": {"S": summary.run_id}} if summary.run_id else {}),
         **({"unfinished": {"BOOL": True}} if document["finished_at"] is None else {}),
         **({UNDO: {"BOOL": True}} if UNDO in document else {}),
     }

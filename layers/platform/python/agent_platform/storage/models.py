@@ -128,23 +128,84 @@ class AgentActivation(Base):
     changed_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
 
 
-class Workflow(Base):
-    """One version of a workflow that a user wrote; `spec` is what the compiler turns into a state machine."""
+class WorkflowRecord(Base):
+    """A workflow: what its live version says of it (its latest while none is live), and where it runs.
+
+    `owner_id` is NULL for those that the platform ships. A name is free again once its workflow is archived.
+    """
 
     __tablename__ = "workflows"
     __table_args__ = (
-        CheckConstraint("version >= 1", name="version_positive"),
-        CheckConstraint("status IN ('draft', 'published', 'archived')", name="status_known"),
-        CheckConstraint("jsonb_typeof(spec) = 'object'", name="spec_is_object"),
-        UniqueConstraint("owner_id", "name", "version"),
+        CheckConstraint("latest_version >= 1", name="latest_version_positive"),
+        CheckConstraint("live_version BETWEEN 1 AND latest_version", name="live_version_exists"),
+        CheckConstraint("live_version IS NULL OR machine_arn IS NOT NULL", name="live_version_runs"),
+        Index(
+            "uq_workflows_owner_id_name",
+            "owner_id",
+            "name",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+            postgresql_where=text("archived_at IS NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=_new_uuid)
-    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
-    name: Mapped[str] = mapped_column(String(100))
-    version: Mapped[int] = mapped_column(server_default=text("1"))
-    spec: Mapped[dict[str, Any]]
-    status: Mapped[str] = mapped_column(String(20), server_default="draft")
+    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
+    name: Mapped[str] = mapped_column(String(50))
+    title: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text)
+    tags: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    steps: Mapped[int]
+    live_version: Mapped[int | None]
+    latest_version: Mapped[int] = mapped_column(server_default=text("1"))
+    machine_arn: Mapped[str | None] = mapped_column(Text)
+    alias_arn: Mapped[str | None] = mapped_column(Text)
+    archived_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+
+
+class WorkflowVersionRecord(Base):
+    """One version of a workflow as its author wrote it. `digest` is the spec's, however its source looks."""
+
+    __tablename__ = "workflow_versions"
+    __table_args__ = (
+        CheckConstraint("version >= 1", name="version_positive"),
+        CheckConstraint("source_format IN ('yaml', 'json')", name="source_format_known"),
+        CheckConstraint("jsonb_typeof(spec) = 'object'", name="spec_is_object"),
+    )
+
+    workflow_id: Mapped[UUID] = mapped_column(ForeignKey("workflows.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    spec: Mapped[dict[str, Any]]
+    source: Mapped[str] = mapped_column(Text)
+    source_format: Mapped[str] = mapped_column(String(10))
+    digest: Mapped[str] = mapped_column(String(64))
+    machine_version_arn: Mapped[str | None] = mapped_column(Text)
+    created_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     published_at: Mapped[datetime | None]
+
+
+class TriggerRecord(Base):
+    """What starts runs of a workflow by itself: a schedule, or events. `input` is a template."""
+
+    __tablename__ = "triggers"
+    __table_args__ = (
+        CheckConstraint("kind IN ('schedule', 'event')", name="kind_known"),
+        CheckConstraint("jsonb_typeof(settings) = 'object'", name="settings_are_object"),
+        Index("ix_triggers_owner_id_id", "owner_id", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=_new_uuid)
+    workflow_id: Mapped[UUID] = mapped_column(ForeignKey("workflows.id", ondelete="CASCADE"), index=True)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
+    kind: Mapped[str] = mapped_column(String(10))
+    title: Mapped[str] = mapped_column(Text)
+    settings: Mapped[dict[str, Any]]
+    input: Mapped[dict[str, Any]]
+    paused: Mapped[bool] = mapped_column(server_default=text("false"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    last_fired_at: Mapped[datetime | None]
+    last_run_id: Mapped[str | None] = mapped_column(String(36))
+    last_error: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))

@@ -24,12 +24,14 @@ QUEUED = "queued/"
 """Inputs that wait for their execution, whole as the caller sent them; gone once it is over."""
 BATCHES = "batches/"
 """Uploads, lines and results of batches."""
+RUNS = "runs/"
+"""What is large in runs of workflows: inputs, outputs of steps, lists of maps. Lives as long as executions."""
 
 PART_BYTES = 8 * 1024 * 1024
 """One part of a multipart upload; S3 takes 10,000 parts of at least 5 MiB (S3 User Guide, multipart upload limits)."""
 
 _REFERENCE = re.compile(
-    r"(executions|queued|batches)/[0-9A-Za-z][0-9A-Za-z_-]{0,99}(/[0-9A-Za-z][0-9A-Za-z_.-]{0,99}){0,3}"
+    r"(executions|queued|batches|runs)/[0-9A-Za-z][0-9A-Za-z_-]{0,99}(/[0-9A-Za-z][0-9A-Za-z_.-]{0,99}){0,3}"
 )
 
 _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
@@ -75,7 +77,7 @@ def checked_reference(reference: str) -> str:
     if not _REFERENCE.fullmatch(reference):
         raise InvalidInput(
             f"`{reference[:100]}` names no payload of the platform: keys begin with {EXECUTIONS}, "
-            f"{QUEUED} or {BATCHES}."
+            f"{QUEUED}, {BATCHES} or {RUNS}."
         )
     return reference
 

@@ -28,7 +28,13 @@ def step_functions() -> "SFNClient":
 
 
 @contextmanager
-def _errors(doing: str) -> Iterator[None]:
+def step_functions_errors(doing: str) -> Iterator[None]:
+    """Translate what botocore raises; `doing` completes the sentence "… failed".
+
+    Raises:
+        StorageUnavailable: Step Functions does not answer, or throttles.
+        ConfigurationError: the machine, or the right to use it, is missing, or it was asked for what makes no sense.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -40,6 +46,28 @@ def _errors(doing: str) -> Iterator[None]:
         raise StorageUnavailable(f"{doing} failed: Step Functions answered {code}. Try again shortly.") from error
     except BotoCoreError as error:
         raise StorageUnavailable(f"{doing} failed: Step Functions does not answer ({type(error).__name__}).") from error
+
+
+_NOBODY_WAITS = frozenset({"InvalidToken", "TaskDoesNotExist", "TaskTimedOut"})
+
+
+def answer_task(token: str, output: Any) -> bool:
+    """Let the run that waits under a task token go on with `output`; False where nobody waits under it any more.
+
+    Raises:
+        StorageUnavailable: Step Functions does not answer.
+        ConfigurationError: the right to answer is missing.
+    """
+    from botocore.exceptions import ClientError
+
+    with step_functions_errors("Answering a task"):
+        try:
+            step_functions().send_task_success(taskToken=token, output=json.dumps(output, separators=(",", ":")))
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in _NOBODY_WAITS:
+                raise
+            return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +94,7 @@ class StateMachine:
     def start(self, name: str, value: dict[str, Any]) -> None:
         """Start the run `name`; a name starts one run only, however often it is asked for (kept for 90 days)."""
         client = step_functions()
-        with _errors("Starting the state machine"):
+        with step_functions_errors("Starting the state machine"):
             try:
                 client.start_execution(stateMachineArn=self.arn, name=name, input=json.dumps(value))
             except client.exceptions.ExecutionAlreadyExists:
@@ -75,7 +103,7 @@ class StateMachine:
     def stop(self, name: str, why: str) -> None:
         """Stop a run; one that is over, or never began, stays as it is."""
         client = step_functions()
-        with _errors("Stopping the state machine"):
+        with step_functions_errors("Stopping the state machine"):
             try:
                 client.stop_execution(executionArn=self._run(name), error="Cancelled", cause=why)
             except client.exceptions.ExecutionDoesNotExist:
@@ -87,7 +115,7 @@ class StateMachine:
     def status(self, name: str) -> str | None:
         """RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED; None where there is no such run."""
         client = step_functions()
-        with _errors("Looking at the state machine"):
+        with step_functions_errors("Looking at the state machine"):
             try:
                 return client.describe_execution(executionArn=self._run(name))["status"]
             except client.exceptions.ExecutionDoesNotExist:
@@ -96,7 +124,7 @@ class StateMachine:
     def map_counts(self, name: str) -> MapCounts | None:
         """How far the distributed Map of a run has come; None before it begins."""
         client = step_functions()
-        with _errors("Looking at the state machine"):
+        with step_functions_errors("Looking at the state machine"):
             try:
                 runs = client.list_map_runs(executionArn=self._run(name)).get("mapRuns")
             except client.exceptions.ExecutionDoesNotExist:

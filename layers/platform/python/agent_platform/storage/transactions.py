@@ -59,17 +59,18 @@ def write_together(
     riders: Sequence[Rider],
     *,
     all_must_ride: bool = False,
+    doing: str = "Recording the execution",
 ) -> Mapping[str, Any] | None:
     """One transaction of `items`, made anew at each try, and of the riders whose condition still holds.
 
     Returns None once it is written; where the condition of the first item fails, what is there instead (empty
-    where DynamoDB did not say).
+    where DynamoDB did not say). `doing` completes the sentence "… failed".
 
     Raises:
         IdempotencyInProgress: with `all_must_ride`, where the condition of a rider does not hold.
     """
     client, riding = dynamodb(), list(riders)
-    with storage_errors("Recording the execution"):
+    with storage_errors(doing):
         for attempt in range(TRIES + len(riding)):
             own = items()
             try:
@@ -97,7 +98,7 @@ def write_together(
                     raise
                 # If two executions met on one counter shard, the next try draws another one.
                 time.sleep(_RANDOM.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.02 * 2**attempt)))
-    raise StorageUnavailable("Recording the execution failed: what rides along kept changing. Try again shortly.")
+    raise StorageUnavailable(f"{doing} failed: what rides along kept changing. Try again shortly.")
 
 
 def _key_lost() -> IdempotencyInProgress:

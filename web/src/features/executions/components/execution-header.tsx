@@ -69,6 +69,14 @@ export function ExecutionHeader({ execution, agentName }: ExecutionHeaderProps) 
             Line of a batch
           </Anchor>
         )}
+        {execution.run_id && (
+          <Anchor
+            inherit
+            renderRoot={(props) => <Link {...props} to="/runs/$id" params={{ id: execution.run_id ?? '' }} />}
+          >
+            Step of a run
+          </Anchor>
+        )}
         <span className={classes.id}>{execution.id}</span>
       </div>
     </header>

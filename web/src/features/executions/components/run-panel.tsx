@@ -1,10 +1,11 @@
 import type { ReactNode } from 'react';
 
-import { InputPanel } from '@/features/executions/components/input-panel';
+import { InputPanel } from '@/components/input-panel/input-panel';
 import { OutputPanel } from '@/features/executions/components/output-panel';
 import classes from '@/features/executions/components/run-panel.module.css';
 import { useRun } from '@/features/executions/components/use-run';
 import type { components } from '@/lib/api/schema';
+import type { JsonObject } from '@/lib/json-schema/types';
 
 interface RunPanelProps {
   agent: components['schemas']['AgentInfo'];
@@ -18,7 +19,8 @@ export function RunPanel({ agent, budget }: RunPanelProps) {
   return (
     <div className={classes.playground}>
       <InputPanel
-        agent={agent}
+        schema={agent.input}
+        example={agent.example.input as JsonObject}
         problem={error}
         isRunning={startedAt !== null}
         onRun={run}

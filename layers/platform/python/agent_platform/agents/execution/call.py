@@ -32,6 +32,7 @@ class Call:
         idempotency_key: of the caller; the same one again is answered with the first answer.
         session_id: the conversation that this is a turn of.
         batch_id: the batch that this is a line of.
+        run_id: the run of a workflow that this is a part of, at its step `step_id`.
         postpone: lets an execution wait again that failed for nothing, with what else must be written; None where
             nobody will try it again.
         parent: the call of the agent that put this one to work.
@@ -55,6 +56,8 @@ class Call:
     idempotency_key: str | None = None
     session_id: str | None = None
     batch_id: str | None = None
+    run_id: str | None = None
+    step_id: str | None = None
     postpone: Callable[[Sequence[Rider]], object] | None = None
     parent: "Call | None" = None
     id: str = field(default_factory=new_id)

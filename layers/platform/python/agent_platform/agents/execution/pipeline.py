@@ -95,6 +95,8 @@ class ExecutionPipeline:
                 patience,
                 parent=call,
                 batch_id=call.batch_id,
+                run_id=call.run_id,
+                step_id=call.step_id,
             )
             try:
                 execution = self.carry_out(member)

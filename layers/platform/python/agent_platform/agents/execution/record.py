@@ -120,5 +120,7 @@ def _execution(call: Call, output: JsonObject | None, failure: Failure | None) -
         redactions=redactions,
         session_id=call.session_id,
         batch_id=call.batch_id,
+        run_id=call.run_id,
+        step_id=call.step_id,
         parent_id=call.parent.id if call.parent else None,
     )

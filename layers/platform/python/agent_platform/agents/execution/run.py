@@ -3,13 +3,16 @@
 from collections.abc import Callable
 
 from agent_platform.agents.base import BaseAgent
-from agent_platform.agents.definition import AgentDefinition, JsonObject
+from agent_platform.agents.definition import AgentDefinition, JsonObject, Team
 from agent_platform.agents.enhanced import EnhancedAgent
 from agent_platform.agents.execution.call import Call, Proceed, Stage
 from agent_platform.agents.meter import Patience, Provider
 from agent_platform.agents.team import AgentTeam
 from agent_platform.errors import AgentNotFound, DeadlineExceeded
 from agent_platform.llm.sdk import ClaudeClient
+
+MOST_KEPT = 500
+"""Agents that are kept ready; with teams of workflows there could be any number."""
 
 
 def run(
@@ -21,14 +24,17 @@ def run(
 
     `definitions` finds the colleagues of an agent by id; it is asked when the agent is first run.
     """
-    agents: dict[tuple[str, str], tuple[ClaudeClient, BaseAgent]] = {}
+    agents: dict[tuple[str, str, Team | None], tuple[ClaudeClient, BaseAgent]] = {}
 
     def stage(call: Call, proceed: Proceed) -> JsonObject:  # noqa: ARG001 - nothing comes after this stage
-        key, current = (call.definition.id, call.definition.version), client()
+        # A step of a workflow may give its agent another team.
+        key, current = (call.definition.id, call.definition.version, call.definition.team), client()
         made_with, agent = agents.get(key, (None, None))
         if agent is None or made_with is not current:
             colleagues = [_colleague(definitions, each, call.definition) for each in call.definition.colleagues]
             agent = agent_class(call.definition)(call.definition, current, provider, colleagues)
+            if len(agents) >= MOST_KEPT:
+                agents.clear()
             agents[key] = current, agent
         if not call.seconds_left:
             raise DeadlineExceeded("The time of this execution was over before the agent could begin. Send it again.")

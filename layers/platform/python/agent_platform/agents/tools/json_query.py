@@ -33,13 +33,22 @@ def json_query(
     Literals stand in backticks (`10`, `true`), raw strings in single quotes ('open'). A field that is not there gives
     null. sum and avg add exactly, in decimals.
     """
-    from jmespath.exceptions import JMESPathError
-    from jmespath.parser import Parser
-
     try:
         value = json.loads(document, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise ToolFailed(f"`document` is not JSON: {_short(error)}.") from None
+    return {"result": queried(value, expression)}
+
+
+def queried(value: Any, expression: str) -> Any:
+    """The result of a JMESPath expression on a JSON value.
+
+    Raises:
+        ToolFailed: the expression does not work on it, or asks for too much.
+    """
+    from jmespath.exceptions import JMESPathError
+    from jmespath.parser import Parser
+
     try:
         interpreter = _interpreter()()
         result = interpreter.visit(Parser().parse(expression).parsed, value)
@@ -51,7 +60,7 @@ def json_query(
     except (ArithmeticError, TypeError, ValueError, AttributeError) as error:
         # The library lets these out for arguments that its own type checks pass, as in ceil of an endless number.
         raise ToolFailed(f"The expression does not work on this document: {_short(error)}.") from None
-    return {"result": result}
+    return result
 
 
 def _refuse(constant: str) -> None:

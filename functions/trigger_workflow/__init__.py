@@ -1,0 +1,1 @@
+"""Starts a run when a schedule or an event says so."""

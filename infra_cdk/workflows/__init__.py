@@ -1,0 +1,1 @@
+"""What workflows need, part by part; `stacks/workflows.py` and `stacks/api.py` put the parts together."""

@@ -1,0 +1,1 @@
+"""Workflows: a spec of steps, compiled to a state machine, and its runs."""
