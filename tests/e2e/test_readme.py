@@ -87,6 +87,16 @@ def test_the_second_walk_ends_with_the_results_of_a_batch(platform: PlatformProc
     assert [each["status"] for each in results] == ["succeeded"] * 3
 
 
+def test_the_third_walk_ends_with_a_run_that_succeeded(platform: PlatformProcess) -> None:
+    done = run(walk(platform, 3))
+
+    assert done.returncode == 0, done.stderr
+    last = json.loads(done.stdout[done.stdout.rindex("\n{\n") :])
+    assert last["status"] == "succeeded", last
+    assert last["output"]["matched"] == "pay_part"
+    assert last["cost_usd"] > 0
+
+
 def walk(platform: PlatformProcess, blocks: int) -> str:
     """The first blocks of curl, one after the other, at this platform's address, for an account of their own."""
     api = f"API={platform.running['site']}/api/v1"

@@ -71,6 +71,7 @@ describe('a conversation', () => {
     const others = within(screen.getByRole('navigation', { name: 'Your conversations' }));
     expect(others.getByRole('link', { name: /^Error 809 at home/ })).toHaveAttribute('aria-current', 'page');
     expect(screen.getByText('Kept until 2 Jun 2026, longer if you go on.')).toBeVisible();
+    expect(await screen.findByText(/^Answered by the offline model/)).toBeVisible();
     await expectAccessible();
   });
 
