@@ -29,3 +29,12 @@ def test_a_code_of_no_class_stands_for_an_error_without_a_name():
 
 def test_what_took_too_long_is_a_deadline():
     assert failure_of("States.Timeout", "").code == "deadline_exceeded"
+
+
+def test_items_of_a_map_that_failed_are_no_mistake_of_the_platform() -> None:
+    failure = failure_of(
+        "States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded"
+    )
+
+    assert failure.code == "workflow_run_failed"
+    assert "on_item_error" in failure.message

@@ -72,7 +72,7 @@ function Talk({ conversationId, agent }: { conversationId: string; agent: AgentI
     },
   });
   const newest = useNewestTurn(conversationId);
-  const answered = useQuery({ ...getExecutionOptions(newest?.execution_id ?? ''), enabled: newest !== undefined });
+  const answered = useQuery({ ...getExecutionOptions(newest?.execution_id ?? ''), enabled: Boolean(newest) });
   const said = execution?.input ?? newest?.input;
   const isAboutFields = error instanceof ApiProblem && error.fields.length > 0;
   return (

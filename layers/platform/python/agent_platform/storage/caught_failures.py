@@ -9,6 +9,9 @@ from agent_platform.storage.executions import Failure
 TIMED_OUT = frozenset({"TimedOut", "Sandbox.Timedout", "States.Timeout"})
 """Names of what took too long: the platform's state machines', Lambda's and Step Functions' own."""
 
+ITEMS_FAILED = "States.ExceedToleratedFailureThreshold"
+"""What a distributed Map says when items failed that must not (Step Functions Developer Guide, "Error names")."""
+
 
 def failure_of(error: str, cause: str) -> Failure:
     """The failure that a state machine caught.
@@ -23,6 +26,9 @@ def failure_of(error: str, cause: str) -> Failure:
     if error in TIMED_OUT:
         late = errors.DeadlineExceeded("The platform's function gave no answer in its time. Ask for less at once.")
         return Failure(code=late.code, message=late.detail)
+    if error == ITEMS_FAILED:
+        failed = errors.WorkflowRunFailed("Items of the list failed. `on_item_error: continue` keeps the others.")
+        return Failure(code=failed.code, message=failed.detail)
     return Failure(code=PlatformError.code, message=PlatformError(cause).public_detail)
 
 
