@@ -7,7 +7,7 @@ from typing import Any
 
 from agent_platform.errors import StorageUnavailable
 from agent_platform.storage.step_functions import MapCounts
-from agent_platform.storage.workflow_machines import MachineExecution, MachineExecutions, execution_arn
+from agent_platform.storage.workflow_machines import NEVER_BEGAN, MachineExecution, MachineExecutions, execution_arn
 
 START = datetime(2026, 3, 31, 12, 0, tzinfo=UTC)
 
@@ -31,6 +31,9 @@ class MachinesInMemory(MachineExecutions):
         if arn not in self.found:
             self.inputs[arn] = value
             self.found[arn] = MachineExecution("RUNNING", START, None, None, "", "", 0, redrivable=False)
+            if value == NEVER_BEGAN:  # it fails at its first state, which finds nothing in there
+                self.found[arn] = replace(self.found[arn], never_began=True)
+                self.end(arn, "FAILED", error="States.Runtime", cause="The JSONPath could not be found in the input.")
 
     def describe(self, arn: str) -> MachineExecution | None:
         self._count("describe")

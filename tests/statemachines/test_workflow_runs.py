@@ -295,3 +295,51 @@ def test_the_first_branch_that_fails_ends_the_others_and_what_was_done_in_them_i
     outcome = run(a_spec(both, note), {"test/good": {}, "test/bad": refuse})
 
     assert outcome.output == ["failed", None]
+
+
+@pytest.mark.parametrize("length", [2, 41])
+def test_a_fallback_for_a_step_of_an_item_that_did_not_run_holds_beside_an_expression(length: int) -> None:
+    skip = {
+        "id": "skip",
+        "kind": "choice",
+        "cases": [{"when": {"path": "item", "above": 0}, "steps": [ask(input={"at": "${item}"})]}],
+    }
+    look = {"id": "look", "kind": "transform", "jmespath": "{size: input.size, before: steps.before.output}"}
+    look["output"] = {"type": "object"}
+    each = {"id": "each", "kind": "map", "items": "input.list", "steps": [skip, look]}
+    result = {"got": "${steps.ask.output ?? null}", "seen": "${steps.look.output}"}
+    spec = a_spec(ask("before", input={"at": 9}), {**each, "result": result})
+
+    outcome = run(spec, lambda _, task: task["at"], {"list": [0] * (length - 1) + [1], "size": 3})
+
+    assert outcome.status == "SUCCEEDED", outcome.cause
+    seen = {"size": 3, "before": 9}
+    assert outcome.output["items"] == [{"got": None, "seen": seen}] * (length - 1) + [{"got": 1, "seen": seen}]
+
+
+def test_an_expression_in_a_map_in_a_map_sees_the_steps_around_it() -> None:
+    look = {"id": "look", "kind": "transform", "jmespath": "[steps.before.output, steps.ask.output, inner_item]"}
+    inner = {"id": "inner", "kind": "map", "items": "outer_item", "as": "inner_item", "steps": [look]}
+    look["output"] = {"type": "array"}
+    outer = {"id": "outer", "kind": "map", "items": "input.list", "as": "outer_item"}
+    spec = a_spec(
+        ask("before", input={"at": 9}),
+        {**outer, "steps": [ask(input={"at": "${index}"}), inner]},
+        output="${steps.outer.output.items}",
+    )
+
+    outcome = run(spec, lambda _, task: task["at"], {"list": [[5], [6, 7]]})
+
+    assert outcome.status == "SUCCEEDED", outcome.cause
+    assert [each["items"] for each in outcome.output] == [[[9, 0, 5]], [[9, 1, 6], [9, 1, 7]]]
+
+
+def test_an_item_may_be_called_as_a_loop_once_kept_its_rounds() -> None:
+    polish = {"id": "polish", "kind": "loop", "until": {"path": "iteration", "at_least": 2}}
+    polish["steps"] = [ask(input={"at": "${iteration_polish}", "round": "${iteration}"})]
+    each = {"id": "each", "kind": "map", "items": "input.list", "as": "iteration_polish", "steps": [polish]}
+    spec = a_spec({**each, "result": ["${iteration_polish}", "${steps.ask.output}"]})
+
+    outcome = run(spec, lambda _, task: [task["at"], task["round"]], {"list": ["a", "b"]})
+
+    assert outcome.output["items"] == [["a", ["a", 2]], ["b", ["b", 2]]]

@@ -156,7 +156,7 @@ def test_shipped_workflows_are_registered_where_it_is_known_how_their_machines_a
     assert invoke({})["workflows"] == {"written": 0, "archived": 0}
     found = WorkflowDefinitions(engine).find("platform/tidy-numbers", owner=None)
     assert found is not None
-    assert found.startable_arn == (
+    assert found.machine_arn == (
         "arn:aws:states:eu-central-1:123456789012:stateMachine:AgentPlatform-dev-wf-tidy-numbers"
     )
     (tmp_path / "workflows.json").write_text("[{}]")

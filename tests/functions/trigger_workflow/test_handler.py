@@ -63,9 +63,9 @@ def test_what_the_schedule_sends_starts_the_run_that_its_owner_ordered(
     definition = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 600, "End": True}}})
     name = f"platform-wf-{SPEC['name']}"
     boto3.client("stepfunctions").create_state_machine(name=name, definition=definition, roleArn=DELIVERY.role_arn)
-    # The alias of this machine, which moto cannot start.
+    # The version of this machine, which moto cannot start.
     with engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE workflows SET alias_arn = NULL")
+        connection.exec_driver_sql("UPDATE workflow_versions SET machine_version_arn = NULL")
     triggers = Triggers(TriggerRepository(engine), Schedules(DELIVERY), WorkflowDefinitions(engine))
     ada = Principal(owner, "ada@example.com", frozenset({"user"}), token_id="jti")
     order = TriggerOrder(workflow.id, None, {"cron": "0 8 * * *"}, None, {"day": "${schedule.time}"})

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from agent_platform.agents import schemas
 from agent_platform.agents.schemas import (
     MAX_DEPTH,
     MAX_FAULTS,
@@ -312,3 +313,11 @@ class TestJson:
         assert json_faults(value, root="input", max_bytes=10) == []
         (fault,) = json_faults(value, root="input", max_bytes=9)
         assert fault.message == "has 10 bytes as JSON; at most 9"
+
+
+def test_the_validator_of_a_schema_that_is_read_anew_is_not_kept():
+    schema = {"type": "object", "properties": {"total": {"type": "number"}}}
+    before = schemas._validator.cache_info()
+    assert instance_faults(schema, {"total": 1}, root="input", keep=False) == []
+    assert [each.field for each in instance_faults(schema, {"total": "1"}, root="input", keep=False)] == ["input.total"]
+    assert schemas._validator.cache_info() == before

@@ -61,7 +61,7 @@ def publish(definitions: WorkflowDefinitions, workflow_id: str, owner: str, vers
 
 def test_a_new_workflow_is_a_draft_with_one_version(definitions: WorkflowDefinitions, ada: str):
     made = definitions.create(a_draft(), owner=ada)
-    assert (made.status, made.live_version, made.latest_version, made.startable_arn) == ("draft", None, 1, None)
+    assert (made.status, made.live_version, made.latest_version, made.machine_arn) == ("draft", None, 1, None)
     assert definitions.get(made.id, owner=ada) == made
     version = definitions.version(made.id, 1, owner=ada)
     assert (version.spec, version.source, version.created_by) == (a_spec(), "name: tidy-numbers", ada)
@@ -113,7 +113,7 @@ def test_a_row_tells_of_the_live_version_and_of_the_latest_while_none_is_live(
     publish(definitions, made.id, ada, 1)
     assert definitions.add_version(made.id, a_draft(title="Third"), owner=ada)[0].title == "First"
     found = definitions.get(made.id, owner=ada)
-    assert (found.title, found.status, found.startable_arn) == ("First", "published", "arn:machine:live")
+    assert (found.title, found.status, found.machine_arn) == ("First", "published", "arn:machine")
 
 
 def test_the_version_before_is_the_one_that_was_published_last_of_the_others(
@@ -223,7 +223,7 @@ def test_shipped_workflows_are_everybodys_to_run_and_nobodys_to_change(
     found = definitions.find("platform/pay-invoice", owner=ada)
     assert found is not None
     assert (found.owner, found.status, found.live_version) == (None, "published", 1)
-    assert found.startable_arn == "arn:machine:pay-invoice"
+    assert found.machine_arn == "arn:machine:pay-invoice"
     assert definitions.find("pay-invoice", owner=ada) is None
     with pytest.raises(WorkflowNotFound):
         definitions.archive(found.id, owner=ada)

@@ -295,6 +295,32 @@ def test_the_items_of_a_distributed_map_are_counted_where_they_run(
     assert told(machines, MAP, outcome)["each"].counts == counts
 
 
+def test_what_ran_for_the_items_of_a_map_has_run_though_the_history_does_not_tell(machines: MachinesInMemory):
+    body = [*MAP["steps"][0]["steps"], {"id": "tidy", "kind": "transform", "template": "${steps.check.output}"}]
+    spec = {**MAP, "steps": [{**MAP["steps"][0], "steps": body}]}
+    outcome = run_workflow(read_spec(spec), {"total": 1, "list": [2, 4]}, agents={"finance/checker": {"score": 1}})
+
+    def record() -> None:
+        executions = ExecutionRepository(EXECUTIONS_TABLE, PayloadStore(PAYLOADS_BUCKET))
+        recorder = OutboxRecorder(executions, OUTBOX_TABLE, AgentCounters(AGENT_METRICS_TABLE))
+        for number in (1, 2):
+            recorder.record(an_execution(id=f"e-{number}", run_id="run-7", step_id="check", cost_usd=Decimal("0.5")))
+
+    steps = told(machines, spec, as_the_emulator(outcome, "Each"), prepare=record, id="run-7")
+
+    assert (steps["check"].status, steps["check"].tries, steps["check"].cost_usd) == ("succeeded", 2, Decimal("1.0"))
+    assert steps["check"].started_at is not None
+    assert steps["tidy"].status == "succeeded"
+
+
+def test_a_map_over_nothing_has_run_none_of_its_steps(machines: MachinesInMemory):
+    outcome = run_workflow(read_spec(MAP), {"total": 1, "list": []}, agents={"finance/checker": {"score": 1}})
+
+    steps = told(machines, MAP, outcome)
+
+    assert (steps["each"].status, steps["check"].status) == ("succeeded", "skipped")
+
+
 APPROVAL = a_spec(
     steps=[
         {"id": "agree", "kind": "approval", "message": "Pay it?", "approvers": {"owner": True}, "on_reject": "fail"},

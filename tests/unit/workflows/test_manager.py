@@ -246,13 +246,14 @@ def test_a_machine_of_more_than_a_megabyte_is_refused(manager: WorkflowManager, 
         manager.check(spec, owner=ada.user_id)
 
 
-def test_a_run_starts_from_the_alias_of_the_live_version(
+def test_a_run_starts_from_the_version_of_the_machine_that_is_recorded_as_live(
     manager: WorkflowManager, ada: Principal, machines: MachinesInMemory
 ):
     workflow_id = published(manager, ada)
     run = manager.start(ada, workflow_id, {"total": 3}, trace_id=TRACE, name="monday")
-    workflow = manager.detail(workflow_id, owner=ada.user_id).workflow
-    assert (run.machine_arn, run.version, run.states["Tidy"]) == (workflow.alias_arn, 1, "tidy")
+    detail = manager.detail(workflow_id, owner=ada.user_id)
+    assert run.machine_arn == detail.version.machine_version_arn == f"{detail.workflow.machine_arn}:1"
+    assert (run.version, run.states["Tidy"]) == (1, "tidy")
     assert list(machines.inputs) == [run.execution_arn]
     assert manager.runs(ada.user_id, workflow_id=workflow_id).items[0].id == run.id
     assert manager.start(ada, workflow_id, {"total": 3}, trace_id=TRACE, name="monday").id == run.id
@@ -305,7 +306,7 @@ def test_a_run_is_shown_to_its_owner_and_to_administrators(manager: WorkflowMana
         manager.stop(run.id, owner=bea)
 
 
-def test_a_run_that_failed_is_retried_with_the_live_version(
+def test_a_run_that_failed_is_repeated_in_its_own_version(
     manager: WorkflowManager, ada: Principal, machines: MachinesInMemory
 ):
     machines.can_redrive = False
@@ -315,4 +316,6 @@ def test_a_run_that_failed_is_retried_with_the_live_version(
     manager.add_version(workflow_id, a_spec(title="Second"), owner=ada.user_id)
     manager.publish(workflow_id, owner=ada.user_id)
     again = manager.retry(run.id, ada, trace_id=TRACE)
-    assert (again.retry_of, again.key, again.version) == (run.id, run.id, 2)
+    assert (again.retry_of, again.key, again.version) == (run.id, run.id, 1)
+    assert (again.machine_arn, again.states, again.keep) == (run.machine_arn, run.states, run.keep)
+    assert manager.start(ada, workflow_id, {"total": 3}, trace_id=TRACE).version == 2

@@ -31,7 +31,7 @@ from tests.fakes.machines import MachinesInMemory
 from tests.fakes.runs import MACHINE
 
 TRACE = "67a1b2c30123456789abcdef01234567"
-WHAT = Startable("w-1", "pay-invoice", "Pay an invoice", 3, f"{MACHINE}:live", {"Extract": "extract", "Pay": "pay"})
+WHAT = Startable("w-1", "pay-invoice", "Pay an invoice", 3, f"{MACHINE}:3", {"Extract": "extract", "Pay": "pay"})
 ADA = Principal("user-1", "ada@example.com", frozenset({"user", "author"}), token_id="jti")
 
 
@@ -100,7 +100,7 @@ def test_a_large_input_travels_by_reference_with_what_the_machine_looks_at(
     runs: WorkflowRuns, machines: MachinesInMemory
 ):
     value = {"text": "x" * 50_000, "priority": "high"}
-    what = Startable("w-1", "pay-invoice", "Pay", 3, f"{MACHINE}:live", {}, keep=(("priority",),))
+    what = Startable("w-1", "pay-invoice", "Pay", 3, f"{MACHINE}:3", {}, keep=(("priority",),))
     run = runs.start(what, value, ADA, trace_id=TRACE)
     document = machines.inputs[run.execution_arn]
     assert document["input"] == {"priority": "high"}
@@ -251,8 +251,35 @@ def test_a_run_that_is_stopped_before_it_began_can_not_be_begun_any_more(
     assert runs.stop(run.id, owner="user-1").status == "stopped"
     assert machines.inputs[run.execution_arn] == {"stopped": True}
     runs.begin(run)  # whoever was about to
-    assert machines.found[run.execution_arn].status == "ABORTED"
+    assert machines.found[run.execution_arn].status == "FAILED"
+    assert runs.stop(run.id, owner="user-1").status == "stopped"
     assert told() == [("started", 1, None), ("failed", 1, "run_stopped")]
+
+
+def test_a_run_that_never_began_was_stopped_also_where_the_word_of_its_execution_comes_first(
+    runs: WorkflowRuns, machines: MachinesInMemory, monkeypatch: pytest.MonkeyPatch
+):
+    machines.down = True
+    run = start(runs)
+    machines.down = False
+    begin = machines.start
+
+    def and_tell(*given: Any) -> None:
+        begin(*given)
+        assert runs.settle(run.id).status == "stopped"
+
+    monkeypatch.setattr(machines, "start", and_tell)
+    assert runs.stop(run.id, owner="user-1").status == "stopped"
+    assert told() == [("started", 1, None), ("failed", 1, "run_stopped")]
+
+
+def test_a_run_that_was_stopped_before_it_began_is_repeated(runs: WorkflowRuns, machines: MachinesInMemory):
+    machines.down = True
+    run = start(runs)
+    machines.down = False
+    runs.stop(run.id, owner="user-1")
+    again = runs.retry(run.id, ADA, live, trace_id=TRACE)
+    assert (again.retry_of, machines.inputs[again.execution_arn]["input"]) == (run.id, {"total": 12})
 
 
 def failed_run(runs: WorkflowRuns, machines: MachinesInMemory, **options: Any) -> Run:
@@ -325,6 +352,32 @@ def test_a_retry_that_died_before_the_redrive_is_finished_by_the_sweep(
     counts = runs.sweep(datetime.now(UTC) + timedelta(minutes=1), time_left=lambda: True)
     assert counts == {"open": 1, "settled": 0, "begun": 1}
     assert machines.found[run.execution_arn].redrives == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "last", "repeated"),
+    [
+        ("ApprovalRejected", "A person decided against it: Pay.", "FailStateEntered", True),
+        ("ApprovalExpired", '{"errorMessage": "Nobody decided.", "errorType": "ApprovalExpired"}', None, True),
+        ("WorkflowRunFailed", "After 3 rounds it was still not enough.", None, True),
+        ("InvalidInput", '{"errorMessage": "It is too large."}', "FailStateEntered", True),
+        ("WorkflowRunFailed", '{"errorMessage": "The run 1 failed.", "errorType": "WorkflowRunFailed"}', None, False),
+        ("States.ExceedToleratedFailureThreshold", "", None, False),
+    ],
+)
+def test_a_run_that_would_only_fail_again_is_repeated(
+    runs: WorkflowRuns, machines: MachinesInMemory, error: str, cause: str, last: str | None, repeated: bool
+):
+    run = start(runs)
+    machines.events[run.execution_arn] = [
+        {"id": 1, "type": last or "TaskStateEntered", "stateEnteredEventDetails": {"name": "Pay"}},
+        {"id": 2, "type": "ExecutionFailed"},
+    ]
+    machines.end(run.execution_arn, "FAILED", error=error, cause=cause)
+    runs.settle(run.id)
+    again = runs.retry(run.id, ADA, live, trace_id=TRACE)
+    assert (again.retry_of, again.attempt) == ((run.id, 1) if repeated else (None, 2))
+    assert machines.found[run.execution_arn].redrives == (0 if repeated else 1)
 
 
 @pytest.fixture

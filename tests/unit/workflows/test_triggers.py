@@ -254,6 +254,16 @@ def test_there_is_an_end_to_how_many_one_may_have(
         triggers.create(ada, order(workflow.id, schedule=DAILY))
 
 
+def test_few_of_them_may_wait_for_events(triggers: Triggers, engine: Engine, ada: Principal) -> None:
+    workflow = a_workflow(engine, ada.user_id)
+    for _ in range(room.MAX_EVENT_TRIGGERS):
+        triggers.create(ada, order(workflow.id, event=FAILED))
+    with pytest.raises(Conflict, match="5 triggers that wait for events"):
+        triggers.create(ada, order(workflow.id, event=FAILED))
+    assert len(rules_of()) == 5
+    triggers.create(ada, order(workflow.id, schedule=DAILY))
+
+
 def test_all_triggers_of_a_workflow_go_with_it(triggers: Triggers, engine: Engine, ada: Principal) -> None:
     eve = person(a_user(engine, "eve@example.com"))
     workflow, other = a_workflow(engine, ada.user_id), a_workflow(engine, ada.user_id, name="other-one")

@@ -4,8 +4,22 @@ import type { ReactNode } from 'react';
 
 import classes from '@/components/not-found.module.css';
 
+const LISTS = {
+  '/': 'agents',
+  '/workflows': 'workflows',
+  '/runs': 'runs',
+  '/approvals': 'approvals',
+} as const;
+
+interface NotFoundProps {
+  title: string;
+  /** The list that leads on. */
+  back?: keyof typeof LISTS;
+  children: ReactNode;
+}
+
 /** What is asked for is not there, and the way back. */
-export function NotFound({ title, children }: { title: string; children: ReactNode }) {
+export function NotFound({ title, back = '/', children }: NotFoundProps) {
   return (
     <div className={classes.note}>
       <Text className={classes.code}>404</Text>
@@ -13,8 +27,8 @@ export function NotFound({ title, children }: { title: string; children: ReactNo
       <Text c="dimmed" mt="xs" maw="30rem">
         {children}
       </Text>
-      <Button mt="xl" renderRoot={(props) => <Link {...props} to="/" />}>
-        Back to the agents
+      <Button mt="xl" renderRoot={(props) => <Link {...props} to={back} />}>
+        Back to the {LISTS[back]}
       </Button>
     </div>
   );

@@ -186,3 +186,75 @@ def test_a_hundred_agents_make_a_machine_far_below_what_step_functions_takes() -
     made = compiled(*(ask(f"ask_{at}", on_error="continue") for at in range(100)))
 
     assert len(json.dumps(made.definition)) < 512 * 1024
+
+
+def test_an_item_begins_with_the_entries_of_its_own_steps_also_where_an_expression_may_look_anywhere() -> None:
+    look = {"id": "look", "kind": "transform", "jmespath": "steps", "output": {"type": "object"}}
+
+    states = states_of(ask("before"), each("input.few", steps=[ask(on_error="continue"), look]))
+
+    steps = states["Each"]["ItemSelector"]["steps"]
+    assert (steps["before.$"], steps["ask"], steps["each"]) == (
+        "$.steps.before",
+        {"status": "pending"},
+        {"status": "pending"},
+    )
+    assert steps["look"] == {"status": "pending", "output": None, "output_ref": None}
+
+
+def test_an_item_of_a_map_in_a_map_gets_all_entries_of_the_item_around_it() -> None:
+    look = {"id": "look", "kind": "transform", "jmespath": "steps", "output": {"type": "object"}}
+    inner = {**each("outer_item"), "id": "inner", "as": "inner_item", "steps": [look]}
+
+    states = states_of(ask("before"), each("input.few", steps=[ask("first"), inner], **{"as": "outer_item"}))
+
+    within = states["Each"]["ItemProcessor"]["States"]["Inner"]["ItemSelector"]["steps"]
+    assert sorted(within) == ["before.$", "each.$", "first.$", "inner", "look"]
+
+
+def test_the_rounds_of_a_loop_lie_where_no_variable_can() -> None:
+    loop = {"id": "polish", "kind": "loop", "until": {"path": "iteration", "above": 1}, "steps": [ask()]}
+
+    states = states_of(each("input.few", steps=[loop], **{"as": "iteration_polish"}))
+
+    first = states["Each"]["ItemProcessor"]["States"]["Polish: first round"]
+    assert first["ResultPath"] == "$.vars.iterationOf_polish"
+    assert "iteration_polish.$" in states["Each"]["ItemSelector"]["vars"]
+
+
+def test_a_backslash_in_a_pattern_is_a_letter() -> None:
+    choice = {
+        "id": "choose",
+        "kind": "choice",
+        "cases": [{"when": {"path": "input.due-at", "matches": r"C:\*"}, "go_to": "end"}],
+    }
+
+    (rule,) = states_of(choice, ask())["Choose"]["Choices"]
+
+    assert rule["And"][1] == {"Variable": "$.input['due-at']", "StringMatches": r"C:\\*"}
+
+
+@pytest.mark.parametrize(
+    ("most", "results"), [(5, 0), (40, 0), (300, 0), (600, 600 * 190), (1_000, 190_000), (5_000, 190_000)]
+)
+def test_steps_leave_room_in_the_state_for_the_results_of_the_longest_map(most: int, results: int) -> None:
+    lists = {"type": "object", "properties": {"list": {"type": "array", "maxItems": most}}}
+    made = {"name": "try-it", "title": "Try it", "input": lists}
+    steps = [*(ask(f"ask_{at}") for at in range(59)), each("input.list")]
+
+    machine = compile_spec(WorkflowSpec.model_validate({**made, "steps": steps}), NAMES).definition
+
+    inline = machine["States"]["Ask 0"]["Parameters"]["Payload"]["workflow_step"]["inline_bytes"]
+    assert inline == min(150_000, 240_000 - 16_384 - results) // 60
+
+
+def test_a_list_without_a_bound_counts_as_the_longest_and_so_do_the_items_around_it() -> None:
+    inner = {**each("outer_item"), "id": "inner", "as": "inner_item", "steps": [ask(input={"at": "${inner_item}"})]}
+    flat = states_of(*(ask(f"ask_{at}") for at in range(9)), each("input.many"))
+    deep = states_of(*(ask(f"ask_{at}") for at in range(9)), each("input.few", steps=[inner], **{"as": "outer_item"}))
+
+    def inline(states: Any) -> Any:
+        return states["Ask 0"]["Parameters"]["Payload"]["workflow_step"]["inline_bytes"]
+
+    assert inline(flat) == (240_000 - 16_384 - 190_000) // 10
+    assert inline(deep) == (240_000 - 16_384 - 190_000 - 16_384) // 10

@@ -35,13 +35,13 @@ function ExecutionsPage() {
           <Text c="dimmed" mt={4}>
             {filter.agent ? (
               <>
-                Your runs of <AgentName id={filter.agent} />.{' '}
+                Your executions of <AgentName id={filter.agent} />.{' '}
                 <Anchor inherit renderRoot={(props) => <Link {...props} to="/executions" />}>
                   Show all
                 </Anchor>
               </>
             ) : (
-              'Your runs, newest first.'
+              'Your executions of agents, newest first.'
             )}
           </Text>
         </div>

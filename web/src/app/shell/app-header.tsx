@@ -14,7 +14,7 @@ export function AppHeader() {
 
   // On a phone the navigation scrolls: where the reader is comes into sight.
   useEffect(() => {
-    nav.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ inline: 'center', block: 'nearest' });
+    nav.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ inline: 'nearest', block: 'nearest' });
   }, [pathname]);
 
   return (
@@ -40,7 +40,7 @@ export function AppHeader() {
           <Link to="/runs" className={classes.link}>
             Runs
           </Link>
-          <Link to="/approvals" className={classes.link}>
+          <Link to="/approvals" className={`${classes.link} ${classes.waiting}`}>
             Approvals <ApprovalCount />
           </Link>
         </nav>

@@ -40,5 +40,5 @@ steps:
 
 output:
   case: \${steps.summarise.output.case}
-  approved_by: "\${steps.approve.output.decided_by ?? nobody had to}"
+  approved_by: \${steps.approve.output.decided_by ?? "nobody had to"}
 `;

@@ -28,6 +28,10 @@ describe('the line of a fault', () => {
     ['steps.extract', 5],
     ['steps.extract.input.total', 8],
     ['steps.other.seconds', 16],
+    ['steps.inner.seconds', 13],
+    ['steps.checks.branches', 11],
+    ['steps.1.kind', 9],
+    ['steps', 4],
     ['output', 17],
   ])('of %s is %d', (field, line) => {
     expect(lineOfField(SOURCE, field)).toBe(line);
@@ -40,5 +44,19 @@ describe('the line of a fault', () => {
   it('is unknown where nothing of it is found', () => {
     expect(lineOfField(SOURCE, 'steps.nowhere.input')).toBeNull();
     expect(lineOfField('', 'name')).toBeNull();
+  });
+
+  it('at the top is not that of the same name further in', () => {
+    expect(lineOfField(SOURCE, 'type')).toBeNull();
+    expect(lineOfField(SOURCE, 'kind')).toBeNull();
+    expect(lineOfField('steps:\n- id: name\n  title: A\ntitle: B', 'title')).toBe(4);
+    expect(lineOfField('steps:\n- id: name\n  title: A', 'name')).toBeNull();
+  });
+
+  it('is found in JSON as well', () => {
+    const json = JSON.stringify({ input: { title: 'A' }, steps: [{ id: 'a', kind: 'wait', seconds: 1 }] }, null, 2);
+    expect(lineOfField(json, 'steps.a.seconds')).toBe(9);
+    expect(lineOfField(json, 'title')).toBeNull();
+    expect(lineOfField('{"name": "a"}', 'name')).toBe(1);
   });
 });

@@ -71,9 +71,15 @@ def check_output_schema(schema: dict[str, Any]) -> None:
     _raise([*_closure_faults(schema, ""), *_recursion_faults(schema)])
 
 
-def instance_faults(schema: dict[str, Any], value: Any, *, root: str) -> list[FieldError]:
-    """Every place where `value` departs from `schema`, at most MAX_FAULTS; `root` begins each field path."""
-    validator = _validator(_Frozen(schema))
+def instance_faults(schema: dict[str, Any], value: Any, *, root: str, keep: bool = True) -> list[FieldError]:
+    """Every place where `value` departs from `schema`, at most MAX_FAULTS.
+
+    Args:
+        root: begins each field path.
+        keep: whether the validator is kept for the next value. Only of schemas that live as long as the process: that
+            of 1 MB holds more than 100 MB, and one that is read anew would never be found again.
+    """
+    validator = _validator(_Frozen(schema)) if keep else _built(schema)
     if validator.is_valid(value):  # the usual case, in half the time
         return []
     faults = []
@@ -156,7 +162,11 @@ class _Frozen:
 
 @lru_cache(maxsize=256)
 def _validator(frozen: _Frozen) -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(frozen.schema, validate_formats=True)
+    return _built(frozen.schema)
+
+
+def _built(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
 
 
 def _readable(message: str) -> str:

@@ -90,7 +90,7 @@ class Run(RunSummary):
     trace_id: str
     attempt_at: Timestamp | None = Field(default=None, description="When the last attempt began, from the second on")
     redrives: int = Field(default=0, description="How often Step Functions was told to go on from where it failed")
-    machine_arn: str = Field(description="What was started: an alias, or a state machine")
+    machine_arn: str = Field(description="What was started: a version of a state machine, or the machine itself")
     execution_arn: str
     principal: RunPrincipal
     states: dict[str, str] = Field(default={}, description="The step of each state of its machine")

@@ -113,10 +113,13 @@ class TriggerRepository:
             rows = session.execute(_SELECT.where(TriggerRecord.workflow_id == UUID(workflow_id))).all()
         return [_trigger(*row) for row in rows]
 
-    def count(self, owner: str) -> int:
-        """How many triggers somebody has."""
+    def count(self, owner: str, kind: TriggerKind | None = None) -> int:
+        """How many triggers somebody has, of one kind or of both."""
+        query = _COUNT.where(TriggerRecord.owner_id == UUID(owner))
+        if kind is not None:
+            query = query.where(TriggerRecord.kind == kind)
         with transaction(self._engine) as session:
-            return session.scalar(_COUNT.where(TriggerRecord.owner_id == UUID(owner))) or 0
+            return session.scalar(query) or 0
 
     @contextmanager
     def pausing(self, trigger: Trigger, *, paused: bool) -> Iterator[None]:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
 ALIAS = "live"
-"""Of every machine: the alias that runs are started from."""
+"""Of every machine: the alias that leads to the version which is live. Runs are started from that version itself."""
+
+NEVER_BEGAN = {"stopped": True}
+"""The input of an execution that only takes the name of a run which was stopped before it began."""
 
 MAX_DEFINITION_BYTES = 1_048_576
 """1 MB (AWS Step Functions Developer Guide, "Quotas related to state machines")."""
@@ -45,6 +48,7 @@ class MachineExecution:
         error: the name of what ended it, with its `cause`; empty texts where it did not fail.
         redrives: how often it went on after it had failed.
         redrivable: whether it can do so now; False where the server does not tell.
+        never_began: whether it only takes the name of a run that was stopped before.
     """
 
     status: MachineStatus
@@ -55,6 +59,7 @@ class MachineExecution:
     cause: str
     redrives: int
     redrivable: bool
+    never_began: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -128,6 +133,12 @@ def execution_arn(machine_arn: str, name: str) -> str:
     return ":".join([*parts[:5], "execution", parts[6], name])
 
 
+def is_version(machine_arn: str) -> bool:
+    """Whether an ARN names one version of a state machine, and neither the machine nor an alias."""
+    parts = machine_arn.split(":")
+    return len(parts) == 8 and parts[7].isdigit()
+
+
 class MachineExecutions:
     """Executions of state machines, by ARN. Raises as `WorkflowMachines` does."""
 
@@ -158,6 +169,7 @@ class MachineExecutions:
             cause=found.get("cause") or "",
             redrives=found.get("redriveCount") or 0,
             redrivable=found.get("redriveStatus") == "REDRIVABLE",
+            never_began=found.get("input") == json.dumps(NEVER_BEGAN),
         )
 
     def stop(self, arn: str, error: str, cause: str) -> None:

@@ -53,11 +53,6 @@ class Workflow:
             return "archived"
         return "draft" if self.live_version is None else "published"
 
-    @property
-    def startable_arn(self) -> str | None:
-        """What a run is started from: the alias, or the machine where that has none; None where none is live."""
-        return self.alias_arn or self.machine_arn if self.live_version is not None else None
-
 
 @dataclass(frozen=True, slots=True)
 class WorkflowVersion:

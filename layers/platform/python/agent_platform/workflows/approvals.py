@@ -257,7 +257,7 @@ def _checked_form(approval: Approval, form: dict[str, Any] | None) -> dict[str, 
         return None
     filled_in = form or {}
     faults = json_faults(filled_in, root="form", max_bytes=MAX_FORM_BYTES) or instance_faults(
-        approval.form, filled_in, root="form"
+        approval.form, filled_in, root="form", keep=False
     )
     if faults:
         raise InvalidInput("What is filled in is not what the form asks for.", errors=faults)

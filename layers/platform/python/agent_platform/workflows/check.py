@@ -17,6 +17,12 @@ from agent_platform.errors import FieldError
 from agent_platform.workflows.checking.flow import Flow, unrun
 from agent_platform.workflows.checking.knowledge import Knowledge
 from agent_platform.workflows.checking.known_agents import AgentIds, AgentSource, KnownAgents
+from agent_platform.workflows.checking.limits import (
+    payload_faults,
+    repeat_faults,
+    schema_size_faults,
+    time_faults,
+)
 from agent_platform.workflows.checking.naming import naming_faults, size_faults
 from agent_platform.workflows.checking.outline import Spot, Surroundings, spots_of
 from agent_platform.workflows.checking.parties import nested_faults, party_faults
@@ -102,14 +108,17 @@ def examined(
         *schema_faults,
         *party_faults(knowledge, spots),
         *nested_faults(knowledge, spots, own),
+        *payload_faults(spots),
+        *time_faults(spec, spots),
     ]
     output = None
-    too_much = [*size_faults(spec, spots)]
+    too_much = [*size_faults(spec, spots), *schema_size_faults(spec, spots)]
     faults += too_much
     if not too_much and len(by_id) == len(spots):  # of two steps of one id, nobody can tell which a reference means
         templates = Templates(knowledge)
         output = _walk(spec, templates)
         faults += templates.faults
+        faults += repeat_faults(knowledge, spots)
     lengths = {spot.step.id: knowledge.longest(spot.step) for spot in spots if isinstance(spot.step, MapStep)}
     return Checked(
         list(dict.fromkeys(faults)),

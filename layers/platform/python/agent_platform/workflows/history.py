@@ -1,9 +1,9 @@
 """What became of each step of a run: from the history of its state machine, its executions and its approvals."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import islice
 from typing import Any, Literal
@@ -87,6 +87,7 @@ class RunHistory:
             _count_executions(step, [each for each in executions if each.step_id == step.id])
         self._add_approvals(run, found)
         self._add_counts(run, found, timeline)
+        _tell_inside_maps(found)
         self._add_inputs(found)
         self._add_outputs(found, entries)
         return sum((each.cost_usd for each in executions), Decimal(0)), found
@@ -205,5 +206,33 @@ def _error(run: Run, visits: StateVisits | None, entry: Mapping[str, Any], step_
 
 def _count_executions(step: StepProgress, executions: list[ExecutionSummary]) -> None:
     step.execution_ids = [each.id for each in executions if each.parent_id is None]
-    if executions:
-        step.cost_usd = sum((each.cost_usd for each in executions), Decimal(0))
+    if not executions:
+        return
+    step.cost_usd = sum((each.cost_usd for each in executions), Decimal(0))
+    if step.status in _UNTOLD and step.execution_ids:
+        # The items of a distributed Map have histories of their own; the records of what ran there tell enough.
+        own = [each for each in executions if each.parent_id is None]
+        step.status, step.tries = _together(own), len(own)
+        step.started_at = min(each.started_at for each in own)
+        if step.status != "running":
+            step.finished_at = max(each.started_at + timedelta(milliseconds=each.duration_ms) for each in own)
+
+
+_UNTOLD = ("pending", "skipped")
+
+
+def _together(executions: Sequence[ExecutionSummary]) -> StepStatus:
+    """How a step stands that was executed for several items: as the worst of them."""
+    statuses = {each.status for each in executions}
+    if statuses & {"queued", "running"}:
+        return "running"
+    return "succeeded" if statuses == {"succeeded"} else "failed"
+
+
+def _tell_inside_maps(steps: Sequence[StepProgress]) -> None:
+    """Of a map that succeeded, what every item has run has run too, though its history does not say so."""
+    ran = [each for each in steps if each.kind == "map" and each.status == "succeeded"]
+    maps = {each.id for each in ran if each.counts is None or each.counts.total}
+    for step in steps:
+        if step.parent in maps and step.status == "skipped":
+            step.status = "succeeded"

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ from agent_platform.errors import FieldError, InvalidWorkflow, WorkflowNotPublis
 from agent_platform.identity.principal import Principal
 from agent_platform.storage.runs import Run, RunPage, RunSource, RunStatus
 from agent_platform.storage.workflow_definitions import WorkflowDefinitions, WorkflowPage
-from agent_platform.storage.workflow_machines import checked_size
+from agent_platform.storage.workflow_machines import checked_size, is_version
 from agent_platform.storage.workflow_records import Draft, Workflow, WorkflowVersion
 from agent_platform.workflows.check import examined, signatures
 from agent_platform.workflows.compiler import CompiledWorkflow, Names, NestedWorkflow, compile_spec
@@ -269,7 +269,7 @@ class WorkflowManager:
 
     def retry(self, run_id: str, principal: Principal, *, trace_id: str) -> Run:
         """Go on with a failed or stopped run, or repeat it where that cannot be; see `WorkflowRuns.retry`."""
-        return self._runs.retry(run_id, principal, partial(self._live, principal.user_id), trace_id=trace_id)
+        return self._runs.retry(run_id, principal, partial(self._repeatable, principal.user_id), trace_id=trace_id)
 
     def _version_of(self, run: Run) -> WorkflowVersion:
         """The version that a run carries out. A shipped workflow that runs another cannot know which is live there."""
@@ -279,8 +279,12 @@ class WorkflowManager:
 
     # What specs refer to
 
-    def _live(self, owner: str, run: Run) -> Startable:
-        return self._starter.live(self._definitions.get(run.workflow_id, owner=owner))[1]
+    def _repeatable(self, owner: str, run: Run) -> Startable:
+        """What a run is repeated from: its own version, or the live one where its machine has no versions."""
+        what = self._starter.live(self._definitions.get(run.workflow_id, owner=owner))[1]
+        if not is_version(run.machine_arn):
+            return what
+        return replace(what, version=run.version, machine_arn=run.machine_arn, states=run.states, keep=run.keep)
 
     def _nested_spec(self, owner: str, reference: str) -> WorkflowSpec | None:
         """The spec of a nested workflow; None where there is no live one of this name."""

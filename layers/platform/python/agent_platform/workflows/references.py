@@ -119,7 +119,8 @@ def _fallback(text: str, start: int) -> tuple[Any, int]:
             value, end = json.JSONDecoder().raw_decode(text, start)
         except ValueError:
             raise ReferenceFault(
-                f'`{text[start : start + 40]}` is no fallback: write JSON after `??`, such as 0 or "none", or omit'
+                f"`{text[start:].partition('}')[0].strip()[:40]}` is no fallback: write JSON after `??`, with texts in "
+                'double quotes, such as 0 or "none"; or omit'
             ) from None
     return value, end + len(text[end:]) - len(text[end:].lstrip())
 

@@ -1,11 +1,19 @@
 """The end of a run's attempt: made of what Step Functions tells, and written once with its event."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from agent_platform.errors import DeadlineExceeded, PlatformError, RunStopped
+from agent_platform.errors import (
+    ApprovalExpired,
+    ApprovalRejected,
+    DeadlineExceeded,
+    PlatformError,
+    RunStopped,
+    WorkflowRunFailed,
+)
 from agent_platform.events.workflows import workflow_ended
 from agent_platform.observability import get_logger
 from agent_platform.storage.caught_failures import failure_of
@@ -17,6 +25,9 @@ EVENTS_LOOKED_AT = 200
 """Of a history, from its end, to find the step that failed."""
 
 _ENDS: dict[str, RunStatus] = {"SUCCEEDED": "succeeded", "ABORTED": "stopped"}
+
+_FINAL = (ApprovalRejected.__name__, ApprovalExpired.__name__)
+"""Of an approval that was decided, or can be no more."""
 
 
 class RunEnds:
@@ -42,6 +53,8 @@ class RunEnds:
 
     def settle(self, run: Run, execution: MachineExecution) -> Run:
         """The end of a run whose execution is over. Returns what is stored."""
+        if execution.never_began:  # however that ended
+            return self.stop(run)
         status = _ENDS.get(execution.status, "failed")
         if status == "succeeded":
             output, reference = _output(execution.output)
@@ -81,6 +94,18 @@ class RunEnds:
         get_logger().info("run_settled", extra={"run_id": run.id, "attempt": stored.attempt, "status": stored.status})
         return stored
 
+    def is_final(self, run: Run, execution: MachineExecution) -> bool:
+        """Whether a failed execution would only fail again if it went on: it goes on with the state that failed."""
+        if execution.status != "FAILED":
+            return False
+        if execution.error in _FINAL or (execution.error == WorkflowRunFailed.__name__ and not _raised(execution)):
+            return True
+        events = self._machines.history(run.execution_arn, newest_first=True, with_data=False, page=EVENTS_LOOKED_AT)
+        for event in islice(events, EVENTS_LOOKED_AT):
+            if "stateEnteredEventDetails" in event:
+                return event.get("type") == "FailStateEntered"
+        return False
+
     def _failed_step(self, run: Run) -> str | None:
         """The step of the state that was entered last."""
         events: Any = ()
@@ -91,6 +116,15 @@ class RunEnds:
             if step is not None:
                 return step
         return None
+
+
+def _raised(execution: MachineExecution) -> bool:
+    """Whether a function raised the error, of which Lambda makes JSON. A Fail state has a sentence for its cause."""
+    try:
+        document = json.loads(execution.cause)
+    except ValueError:
+        return False
+    return isinstance(document, dict) and "errorMessage" in document
 
 
 def present() -> datetime:

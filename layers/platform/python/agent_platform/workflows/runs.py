@@ -21,7 +21,7 @@ from agent_platform.ids import new_id
 from agent_platform.observability import get_logger
 from agent_platform.storage.executions import ExecutionRepository
 from agent_platform.storage.runs import Run, RunPrincipal, RunRepository, RunSource
-from agent_platform.storage.workflow_machines import MachineExecution, MachineExecutions, execution_arn
+from agent_platform.storage.workflow_machines import NEVER_BEGAN, MachineExecution, MachineExecutions, execution_arn
 from agent_platform.workflows.run_ends import RunEnds, present
 from agent_platform.workflows.step_data import kept_part
 
@@ -34,7 +34,7 @@ class Startable:
     """What a run is started from: the live version of a workflow.
 
     Attributes:
-        machine_arn: its alias, or its state machine.
+        machine_arn: its state machine, in this version where it has versions.
         states: the step of each state.
         keep: paths inside the input that the state machine itself looks at.
     """
@@ -163,11 +163,11 @@ class WorkflowRuns:
         if run.status == "running":
             if self.machines.describe(run.execution_arn) is None:
                 # Nobody can begin it any more: its name is taken, by an execution that fails at its first state.
-                self.machines.start(run.machine_arn, run.id, {"stopped": True})
+                self.machines.start(run.machine_arn, run.id, NEVER_BEGAN)
             self.machines.stop(run.execution_arn, STOPPED, "The run was stopped by its owner.")
             execution = self.machines.describe(run.execution_arn)
             if execution is not None and execution.is_over:
-                # What ended by itself in this moment keeps its end; what failed without having begun was stopped.
+                # What ended by itself in this moment keeps its end; an attempt that had not begun was stopped.
                 began = execution.status != "FAILED" or execution.redrives >= run.redrives
                 run = self._ends.settle(run, execution) if began else self._ends.stop(run)
             else:
@@ -176,14 +176,15 @@ class WorkflowRuns:
             raise AlreadyFinished(f"The run `{run_id}` is over: it {run.status}.")
         return run
 
-    def retry(self, run_id: str, principal: Principal, live: Callable[[Run], Startable], *, trace_id: str) -> Run:
+    def retry(self, run_id: str, principal: Principal, whence: Callable[[Run], Startable], *, trace_id: str) -> Run:
         """Go on with a run that failed or was stopped, from the step that failed.
 
         Step Functions goes on with the same run, as its next attempt. Where it cannot, a new run repeats it with
-        `retry_of` and the key of the first, so that agents that answered within 24 hours are not paid again.
+        `retry_of` and the key of the first, so that agents that answered within 24 hours are not paid again. So it does
+        where going on would only fail again, as after an approval that was rejected.
 
         Args:
-            live: finds what a new run is started from, and raises where the workflow starts none.
+            whence: finds what a new run is started from, and raises where the workflow starts none.
 
         Raises:
             RunNotFound: there is none of theirs.
@@ -195,18 +196,23 @@ class WorkflowRuns:
         if run.status in ("running", "succeeded"):
             raise RunNotRetryable(f"Only a run that failed or was stopped can be retried; this one is {run.status}.")
         execution = self.machines.describe(run.execution_arn)
-        if execution is not None and execution.redrivable:
+        if (
+            execution is not None
+            and execution.redrivable
+            and not execution.never_began
+            and not self._ends.is_final(run, execution)
+        ):
             redriven = self._redriven(run, execution)
             if redriven is not None:
                 return redriven
         again = self.start(
-            live(run),
+            whence(run),
             self.repository.whole(run).input or {},
             principal,
             trace_id=trace_id,
             repeated=self.repository.stored(run_id),
         )
-        return self.retry(again.id, principal, live, trace_id=trace_id) if again.status in _UNFINISHED else again
+        return self.retry(again.id, principal, whence, trace_id=trace_id) if again.status in _UNFINISHED else again
 
     def sweep(self, before: datetime, *, time_left: Callable[[], bool]) -> dict[str, int]:
         """Settle runs that are over and that nobody settled, and begin those that were recorded and never began.

@@ -33,6 +33,12 @@ MAX_ITEMS = 1_000
 INLINE_ITEMS = 40
 """Items up to which a map runs inside its run; above, each item is a child run of a distributed Map. An inline Map of
 Step Functions works on at most 40 at once (Step Functions Developer Guide, "Inline mode")."""
+MAX_REPEATS = 10_000
+"""How often the maps and loops around a step, and itself if it is one, may repeat: a run's work has an end."""
+MAX_PAYLOAD_BYTES = 100_000
+"""Of what a step hands on as it is written, as JSON: with references filled in it must fit into 256 KiB."""
+MAX_INPUT_SCHEMA_BYTES = 64 * 1024
+MAX_FORM_BYTES = 32 * 1024
 
 
 def _as_tuple(value: object) -> object:
@@ -371,7 +377,7 @@ class WorkflowSpec(_Strict):
     output: Annotated[
         JsonValue, Field(description="The run's output: a template; the last step's output if left out")
     ] = None
-    timeout_seconds: Annotated[int, Field(ge=60, le=MAX_SECONDS, description="Seconds for the whole run")] = 86_400
+    timeout_seconds: Annotated[int, Field(ge=60, le=MAX_SECONDS, description="Seconds for the whole run")] = 8 * 86_400
     example: Annotated[JsonObject | None, Field(description="A realistic input")] = None
 
 

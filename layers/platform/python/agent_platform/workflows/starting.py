@@ -44,7 +44,7 @@ class RunStarter:
         workflow = self.definitions.get(workflow_id, owner=principal.user_id)
         spec, what = self.live(workflow)
         faults = json_faults(value, root="input", max_bytes=MAX_INPUT_BYTES) or instance_faults(
-            spec.input, value, root="input"
+            spec.input, value, root="input", keep=False
         )
         if faults:
             raise InvalidInput(
@@ -63,8 +63,7 @@ class RunStarter:
         """
         if workflow.archived_at is not None:
             raise WorkflowArchived(f"The workflow `{workflow.name}` is archived, so it starts no runs.")
-        arn = workflow.startable_arn
-        if workflow.live_version is None or arn is None:
+        if workflow.live_version is None or workflow.machine_arn is None:
             raise WorkflowNotPublished(
                 f"No version of the workflow `{workflow.name}` is live: publish one with "
                 f"POST /api/v1/workflows/{workflow.id}/publish."
@@ -77,7 +76,7 @@ class RunStarter:
             name=workflow.name,
             title=workflow.title,
             version=version.version,
-            machine_arn=arn,
+            machine_arn=version.machine_version_arn or workflow.machine_arn,
             states=compiled.states,
             keep=compiled.input_keep,
         )

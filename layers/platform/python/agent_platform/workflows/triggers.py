@@ -26,6 +26,9 @@ from agent_platform.workflows.trigger_order import TriggerOrder
 MAX_TRIGGERS = 50
 """Of one user."""
 
+MAX_EVENT_TRIGGERS = 5
+"""Of those: each is a rule, and a bus has 300 for everybody (Amazon EventBridge User Guide, "Quotas")."""
+
 MAX_INPUT_BYTES = 100_000
 """Of a trigger's input, as JSON."""
 
@@ -48,7 +51,7 @@ class Triggers:
             WorkflowNotFound: the workflow is not theirs to start.
             WorkflowArchived: the workflow starts no more runs.
             WorkflowNotPublished: no version of it is live.
-            Conflict: they have 50 triggers already.
+            Conflict: they have 50 triggers already, or 5 that wait for events.
         """
         now = datetime.now(UTC)
         kind, settings = _checked_settings(order, now)
@@ -56,6 +59,11 @@ class Triggers:
         self._check_input(kind, order.input, workflow)
         if self._repository.count(principal.user_id) >= MAX_TRIGGERS:
             raise Conflict(f"You have {MAX_TRIGGERS} triggers already. Delete one that is not needed any more.")
+        if kind == "event" and self._repository.count(principal.user_id, kind) >= MAX_EVENT_TRIGGERS:
+            raise Conflict(
+                f"You have {MAX_EVENT_TRIGGERS} triggers that wait for events already. Delete one that is not needed "
+                "any more, or use a schedule."
+            )
         trigger = Trigger(
             id=new_id(),
             workflow_id=workflow.id,
@@ -158,7 +166,7 @@ class Triggers:
             # What an event brings is known when it comes; everything else can be tried now.
             value = filled_input(template, {"schedule": {"time": "2027-01-04T08:00:00Z"}})
             version = self._workflows.version(workflow.id, workflow.live_version or 1, owner=None)
-            faults = instance_faults(version.spec["input"], value, root="input")
+            faults = instance_faults(version.spec["input"], value, root="input", keep=False)
         if faults:
             raise InvalidInput("The workflow cannot be started with this input.", errors=faults)
 

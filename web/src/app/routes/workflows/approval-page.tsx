@@ -18,7 +18,9 @@ export function ApprovalPage() {
   usePageTitle(approval?.step_title ?? 'Approval');
   if (error instanceof ApiProblem && error.status === 404) {
     return (
-      <NotFound title="There is no such approval">There is none with this id, or it is not yours to decide.</NotFound>
+      <NotFound title="There is no such approval" back="/approvals">
+        There is none with this id, or it is not yours to decide.
+      </NotFound>
     );
   }
   if (error && !approval) return <ProblemAlert error={error} onRetry={() => void refetch()} />;

@@ -120,5 +120,6 @@ describe('an approval', () => {
   it('that is not the reader’s tells so', async () => {
     open('/approvals/a-9');
     expect(await screen.findByRole('heading', { level: 1, name: 'There is no such approval' })).toBeVisible();
+    expect(screen.getByRole('link', { name: 'Back to the approvals' })).toHaveAttribute('href', '/approvals');
   });
 });

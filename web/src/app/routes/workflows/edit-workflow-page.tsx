@@ -27,7 +27,11 @@ export function EditWorkflowPage() {
 
   const fault = error ?? source.error;
   if (fault instanceof ApiProblem && fault.status === 404) {
-    return <NotFound title="There is no such version">The workflow or this version of it does not exist.</NotFound>;
+    return (
+      <NotFound title="There is no such version" back="/workflows">
+        The workflow or this version of it does not exist.
+      </NotFound>
+    );
   }
   if (fault && !(workflow && source.data)) {
     return <ProblemAlert error={fault} onRetry={() => void (error ? refetch() : source.refetch())} />;

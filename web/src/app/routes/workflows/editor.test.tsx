@@ -84,13 +84,15 @@ describe('a new workflow', () => {
     expect(screen.queryByText('One fault')).not.toBeInTheDocument();
   });
 
-  it('says that its name is taken', async () => {
+  it('says that its name is taken, until the text changes', async () => {
     const room = new FakeWorkflows();
     room.refusal = problem(409, 'workflow_name_taken', 'You have a workflow of this name.');
     const { user } = open('/workflows/new', room);
     await editor();
     await user.click(screen.getByRole('button', { name: 'Save as a draft' }));
     expect(await screen.findByText('You have a workflow of this name.')).toBeVisible();
+    await write('# Other. ');
+    await waitFor(() => expect(screen.queryByText('You have a workflow of this name.')).not.toBeInTheDocument());
   });
 
   it('is not lost by leaving without a question', async () => {

@@ -21,7 +21,11 @@ export function RunPage() {
   const workflow = useQuery({ ...getWorkflowOptions(run?.workflow_id ?? ''), enabled: run !== undefined });
   usePageTitle(run ? `Run of ${run.workflow_title}` : 'Run');
   if (error instanceof ApiProblem && error.status === 404) {
-    return <NotFound title="There is no such run">You have no run with the id {id}.</NotFound>;
+    return (
+      <NotFound title="There is no such run" back="/runs">
+        You have no run with the id {id}.
+      </NotFound>
+    );
   }
   if (error && !run) return <ProblemAlert error={error} onRetry={() => void refetch()} />;
   if (!run) return <Skeleton height={480} radius="lg" aria-busy="true" aria-label="Loading the run" />;

@@ -34,7 +34,7 @@ describe('the runs', () => {
   it('say what started them, how they ended and what they cost, and are narrowed by status', async () => {
     const { router, user } = open('/runs', [
       run({ name: 'march-2291' }),
-      run({ id: 'r-2', ...FAILED, source: { kind: 'schedule', id: 't-1', depth: 0 }, attempt: 2 }),
+      run({ id: 'r-2', ...FAILED, name: 't-1:1', source: { kind: 'schedule', id: 't-1', depth: 0 }, attempt: 2 }),
     ]);
     const rows = (await screen.findAllByRole('listitem')).map((row) => within(row));
     expect(rows[0]?.getByText('march-2291')).toBeVisible();
@@ -158,5 +158,6 @@ describe('a run', () => {
     await waitFor(() =>
       expect(screen.getByRole('heading', { level: 1, name: 'There is no such run' })).toBeInTheDocument(),
     );
+    expect(screen.getByRole('link', { name: 'Back to the runs' })).toHaveAttribute('href', '/runs');
   });
 });

@@ -29,7 +29,11 @@ export function WorkflowPage() {
   const { data: workflow, error, refetch } = useQuery(getWorkflowOptions(id));
   usePageTitle(workflow?.title ?? 'Workflow');
   if (error instanceof ApiProblem && error.status === 404) {
-    return <NotFound title="There is no such workflow">There is none with the id {id}, or it is not yours.</NotFound>;
+    return (
+      <NotFound title="There is no such workflow" back="/workflows">
+        There is none with the id {id}, or it is not yours.
+      </NotFound>
+    );
   }
   if (error && !workflow) return <ProblemAlert error={error} onRetry={() => void refetch()} />;
   if (!workflow) return <WorkflowSkeleton />;

@@ -168,6 +168,7 @@ describe('a workflow', () => {
   it('tells when there is none of that id', async () => {
     open('/workflows/w-9', new FakeWorkflows());
     expect(await screen.findByRole('heading', { level: 1, name: 'There is no such workflow' })).toBeVisible();
+    expect(screen.getByRole('link', { name: 'Back to the workflows' })).toHaveAttribute('href', '/workflows');
   });
 });
 
@@ -176,6 +177,7 @@ describe('the triggers of a workflow', () => {
     const { user } = open('/workflows/w-1', room);
     const panel = await region('Schedules and triggers');
     await user.click(panel.getByRole('button', { name: 'Add' }));
+    expect(await screen.findByRole('radio', { name: 'Repeatedly' })).toHaveFocus();
     return { room, user, form: within(await screen.findByRole('form', { name: 'New trigger' })), panel };
   };
 
@@ -214,6 +216,7 @@ describe('the triggers of a workflow', () => {
   it('run it after an event', async () => {
     const { room, user, form } = await opened();
     await user.click(form.getByRole('radio', { name: 'After an event' }));
+    expect(form.getByText(/"\$\{event\.data\.workflow_name\}"/)).toBeVisible();
     const only = form.getByLabelText('Only when, as JSON');
     await user.clear(only);
     await user.click(only);

@@ -8,7 +8,7 @@ import { useRetryRun, useStopRun } from '@/features/runs/api/change-run';
 import type { Run } from '@/features/runs/api/get-run';
 import { RunStatus } from '@/features/runs/components/run-status';
 import { ProblemAlert } from '@/components/problem-alert';
-import { sourceInWords } from '@/features/runs/source-in-words';
+import { nameOfRun, sourceInWords } from '@/features/runs/source-in-words';
 import { formatDuration, formatMoment, formatUsd } from '@/lib/format';
 
 interface RunHeaderProps {
@@ -72,7 +72,7 @@ export function RunHeader({ run, onRetried }: RunHeaderProps) {
         {run.cost_usd !== null && <span>{formatUsd(run.cost_usd)}</span>}
         <span>Version {run.version}</span>
         {run.attempt > 1 && <span>Attempt {run.attempt}</span>}
-        {run.name && <span>{run.name}</span>}
+        {nameOfRun(run) && <span>{nameOfRun(run)}</span>}
         {run.parent_run_id === null ? (
           sourceInWords(run.source) && <span>{sourceInWords(run.source)}</span>
         ) : (

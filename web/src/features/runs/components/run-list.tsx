@@ -6,7 +6,7 @@ import { PagedRows } from '@/components/paged-rows';
 import classes from '@/components/rows.module.css';
 import { listRunsOptions, type RunFilter, type RunSummary } from '@/features/runs/api/list-runs';
 import { RunStatus } from '@/features/runs/components/run-status';
-import { sourceInWords } from '@/features/runs/source-in-words';
+import { nameOfRun, sourceInWords } from '@/features/runs/source-in-words';
 import { formatAgo, formatDuration, formatMoment, formatUsd } from '@/lib/format';
 
 interface RunListProps {
@@ -34,7 +34,7 @@ function Row({ run }: { run: RunSummary }) {
           {run.workflow_title}
         </Link>
         <span className={classes.note}>
-          {[run.name, sourceInWords(run.source), run.attempt > 1 && `attempt ${run.attempt}`, run.error?.message]
+          {[nameOfRun(run), sourceInWords(run.source), run.attempt > 1 && `attempt ${run.attempt}`, run.error?.message]
             .filter(Boolean)
             .join(' · ')}
         </span>

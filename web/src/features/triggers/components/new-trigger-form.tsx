@@ -1,5 +1,5 @@
 import { Button, Group, SegmentedControl, Select, Text, TextInput } from '@mantine/core';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 
 import { JsonEditor } from '@/components/json-editor';
 import { ProblemAlert } from '@/components/problem-alert';
@@ -25,11 +25,21 @@ const PRESETS = [
   { value: '0 * * * *', label: 'Every hour' },
 ];
 const EVENT_CHOICES = Object.entries(EVENTS).map(([value, label]) => ({ value, label }));
+/** What may be asked of an event, and what a run's input may take from it. */
+const HINTS: Record<EventType, { match: string; input: string }> = {
+  'agent.executed': { match: '{"status": ["failed"]}', input: '"${event.data.agent_id}"' },
+  'workflow.started': { match: '{"source.kind": ["schedule"]}', input: '"${event.data.workflow_name}"' },
+  'workflow.completed': { match: '{"workflow_name": ["pay-invoice"]}', input: '"${event.data.workflow_name}"' },
+  'workflow.failed': { match: '{"status": ["failed"]}', input: '"${event.data.error.code}"' },
+};
 const NO_MATCH: JsonObject = {};
 
 /** By the clock, once or again and again, or after an event; with the input of each run. */
 export function NewTriggerForm({ workflowId, example, onClose }: NewTriggerFormProps) {
   const create = useCreateTrigger();
+  const form = useRef<HTMLFormElement>(null);
+  // It has just been asked for: the keyboard goes on in it.
+  useEffect(() => form.current?.querySelector<HTMLInputElement>('input:checked')?.focus(), []);
   const [kind, setKind] = useState<Kind>('cron');
   const [title, setTitle] = useState('');
   const [cron, setCron] = useState('0 8 * * MON-FRI');
@@ -55,6 +65,7 @@ export function NewTriggerForm({ workflowId, example, onClose }: NewTriggerFormP
 
   return (
     <form
+      ref={form}
       className={classes.form}
       aria-label="New trigger"
       noValidate
@@ -127,7 +138,7 @@ export function NewTriggerForm({ workflowId, example, onClose }: NewTriggerFormP
               Only when
             </Text>
             <Text size="xs" c="dimmed" mb={4}>
-              Fields of the event with the values they may have, such as {'{"status": ["failed"]}'}. Empty: always.
+              Fields of the event with the values they may have, such as {HINTS[type].match}. Empty: always.
             </Text>
             <JsonEditor
               label="Only when, as JSON"
@@ -154,7 +165,7 @@ export function NewTriggerForm({ workflowId, example, onClose }: NewTriggerFormP
         </Text>
         <Text size="xs" c="dimmed" mb={4}>
           {kind === 'event'
-            ? 'May refer to the event, as in "${event.data.agent_id}".'
+            ? `May refer to the event, as in ${HINTS[type].input}.`
             : 'May refer to the moment: "${schedule.time}".'}
         </Text>
         <JsonEditor

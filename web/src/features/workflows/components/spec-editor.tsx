@@ -47,6 +47,13 @@ export function SpecEditor({ workflow, start, isReadOnly = false, onSaved, Agent
   // What is wrong with the spec stands in the list of faults.
   const isAboutSpec = saveProblem instanceof ApiProblem && saveProblem.fields.length > 0;
 
+  /** What was said of the text before holds no longer; a save that is under way goes on. */
+  function change(text: string) {
+    setSource(text);
+    if (save.isError) save.reset();
+    if (publish.isError) publish.reset();
+  }
+
   function checkNow() {
     setAsked(source);
     void queries.invalidateQueries({ queryKey: checkWorkflowOptions(source).queryKey });
@@ -111,7 +118,7 @@ export function SpecEditor({ workflow, start, isReadOnly = false, onSaved, Agent
             <YamlEditor
               label="Spec of the workflow"
               value={source}
-              onChange={setSource}
+              onChange={change}
               isReadOnly={isReadOnly}
               reveal={reveal}
             />

@@ -15,6 +15,8 @@ export function VersionList({ workflow }: { workflow: Workflow }) {
   const versions = useQuery(listVersionsOptions(workflow.id));
   const publish = usePublishWorkflow();
   const canPublish = workflow.owner === 'me' && workflow.status !== 'archived';
+  const isReturn = (version: number, publishedAt: string | null) =>
+    publishedAt !== null && workflow.live_version !== null && version < workflow.live_version;
   return (
     <Panel title="Versions">
       {versions.isPending && <Skeleton height={96} aria-busy="true" aria-label="Loading versions" />}
@@ -48,10 +50,10 @@ export function VersionList({ workflow }: { workflow: Workflow }) {
                     variant="default"
                     loading={publish.isPending && publish.variables.version === version}
                     onClick={() =>
-                      publish.mutate({ workflowId: workflow.id, version, isReturn: published_at !== null })
+                      publish.mutate({ workflowId: workflow.id, version, isReturn: isReturn(version, published_at) })
                     }
                   >
-                    {published_at === null ? 'Publish' : 'Roll back to it'}
+                    {isReturn(version, published_at) ? 'Roll back to it' : 'Publish'}
                   </Button>
                 )}
                 <Anchor

@@ -11,13 +11,14 @@ from agent_platform.workflows.spec import Condition
 
 _NUMBERS = frozenset({"integer", "number"})
 LONGEST_TEXT = 1_000
-"""Characters of a text that a condition sees (`step_data.KEPT_TEXT`)."""
+"""Characters of a constant, and of a text that a condition sees (`step_data.KEPT_TEXT`)."""
 
 
 def check_condition(templates: Templates, condition: Condition, field: str, here: Here) -> None:
     """Note every fault of a condition and of those inside of it. What is absent answers no and needs no fallback."""
     if condition.path is not None:
         _check_path(templates, condition, field, here)
+        _check_length(templates, condition, field)
     for name, several in (("all", condition.all), ("any", condition.any)):
         for at, each in enumerate(several or ()):
             check_condition(templates, each, f"{field}.{name}.{at}", here)
@@ -44,6 +45,22 @@ def _check_path(templates: Templates, condition: Condition, field: str, here: He
             templates.fault(f"{field}.{operator}", f"`{reference}` {message}")
 
 
+def _check_length(templates: Templates, condition: Condition, field: str) -> None:
+    (operator,) = condition.operators
+    value = getattr(condition, operator)
+    for at, each in enumerate(value if isinstance(value, tuple) else (value,)):
+        if _is_long(each):
+            place = f"{field}.{operator}.{at}" if isinstance(value, tuple) else f"{field}.{operator}"
+            message = f"is longer than {LONGEST_TEXT:,} characters, of which conditions compare no more"
+            templates.fault(place, f"{message}; write a shorter text, or its beginning and `*` with `matches`")
+
+
+def _is_long(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) > LONGEST_TEXT
+    return isinstance(value, int) and abs(value) >= 10**LONGEST_TEXT
+
+
 def _senseless(templates: Templates, view: View, operator: str, value: Any) -> str:
     """Why the answer is no whatever the data is; nothing if it may be yes."""
     alternatives = templates.knowledge.schemas.alternatives(view)
@@ -60,11 +77,11 @@ def _senseless(templates: Templates, view: View, operator: str, value: Any) -> s
 
 
 def _impossible(templates: Templates, view: View, types: frozenset[str], value: Any) -> str:
+    if _is_long(value):
+        return ""  # that is a fault of its own
     kind = type_of(value)
     if kind not in types and not (kind in _NUMBERS and types & _NUMBERS):
         return f"is {named_types(types)}, so it never equals {value!r}"
-    if isinstance(value, str) and len(value) > LONGEST_TEXT:
-        return f"is compared by its first {LONGEST_TEXT} characters; ask for a shorter text, or use `matches`"
     choices = _choices(templates, view)
     if choices is not None and value not in choices:
         texts = [each for each in choices if isinstance(each, str)]

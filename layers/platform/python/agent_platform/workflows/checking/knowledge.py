@@ -8,7 +8,7 @@ from agent_platform.workflows.checking.fixed_schemas import FIXED, TEXT, decisio
 from agent_platform.workflows.checking.known_agents import KnownAgents
 from agent_platform.workflows.checking.outline import WITHOUT_OUTPUT, WITHOUT_STATUS, Spot, Surroundings, outcomes_of
 from agent_platform.workflows.checking.schema_paths import Lead, Schemas, entries_of
-from agent_platform.workflows.checking.schema_shapes import ANYTHING, NOTHING, UNKNOWN, View
+from agent_platform.workflows.checking.schema_shapes import ANYTHING, NOTHING, UNKNOWN, View, is_unknown
 from agent_platform.workflows.checking.signature import Signature, WorkflowSource
 from agent_platform.workflows.checking.template_schemas import (
     array_schema,
@@ -26,6 +26,7 @@ from agent_platform.workflows.references import (
     parts,
 )
 from agent_platform.workflows.spec import (
+    MAX_ITEMS,
     AgentStep,
     ApprovalStep,
     ConnectorStep,
@@ -227,6 +228,17 @@ class Knowledge:
         ]
         known = [int(bound) for bound in bounds if bound is not None]
         return max(known) if known and len(known) == len(bounds) else None
+
+    def most_items(self, step: MapStep) -> int:
+        """How many items a map works on at most; 1 where a fault elsewhere keeps its list from being known."""
+        try:
+            lead = self.lead(parse_path(step.items), self._spots[step.id].around)
+        except ReferenceFault:
+            return 1
+        if lead.fault or any(is_unknown(each) for each in self.schemas.alternatives(lead.view)):
+            return 1
+        most = self.longest(step)
+        return MAX_ITEMS if most is None else min(most, MAX_ITEMS)
 
     def _decision(self, step: ApprovalStep, *, approved: bool) -> View:
         name = f"steps.{step.id}.{'approved' if approved else 'decided'}"

@@ -60,15 +60,20 @@ def naming_faults(spec: WorkflowSpec, spots: list[Spot]) -> Iterator[FieldError]
         if spot.depth > MAX_NESTING:
             message = f"lies inside {spot.depth} other steps; at most {MAX_NESTING} may lie in one another"
             yield FieldError(field, f"{message}, so make a workflow of its own of the inner ones")
-        if isinstance(step, MapStep) and (step.variable in RESERVED_VARIABLES or step.variable.endswith("_ref")):
-            yield FieldError(
-                f"{field}.as", f"`{step.variable}` means something else in references; choose another name"
-            )
+        if isinstance(step, MapStep):
+            yield from _variable(step.variable, f"{field}.as")
         yield from _retries(getattr(step, "retry", ()), f"{field}.retry")
         for name, value in _embedded(step):
             yield from _interpreted(value, f"{field}.{name}")
     for name in ("input", "output", "example"):
         yield from _interpreted(getattr(spec, name), name)
+
+
+def _variable(name: str, field: str) -> Iterator[FieldError]:
+    if name in RESERVED_VARIABLES or name.endswith("_ref"):
+        yield FieldError(field, f"`{name}` means something else in references; choose another name")
+    elif name.startswith("iteration"):
+        yield FieldError(field, f"`{name}` begins with `iteration`, which counts rounds; choose another name")
 
 
 def size_faults(spec: WorkflowSpec, spots: list[Spot]) -> Iterator[FieldError]:

@@ -13,7 +13,7 @@ from agent_platform.workflows.compiler.flow import (
     compile_parallel,
     compile_wait,
 )
-from agent_platform.workflows.compiler.maps import compile_map, with_output
+from agent_platform.workflows.compiler.maps import INLINE_RESULT_BYTES, compile_map, with_output
 from agent_platform.workflows.compiler.names import Names, StateNames
 from agent_platform.workflows.compiler.payloads import FINISH_BYTES, step_event
 from agent_platform.workflows.compiler.people import compile_approval, compile_workflow
@@ -22,6 +22,7 @@ from agent_platform.workflows.compiler.uses import KeptPath, uses_of
 from agent_platform.workflows.references import parse_path
 from agent_platform.workflows.spec import (
     INLINE_ITEMS,
+    MAX_ITEMS,
     LoopStep,
     MapStep,
     ParallelStep,
@@ -30,9 +31,14 @@ from agent_platform.workflows.spec import (
     every_step,
 )
 
-STATE_BYTES = 150_000
-"""For the outputs of all steps of a run, which lie in one state of at most 256 KiB beside input and item results."""
+STATE_BYTES = 240_000
+"""For what is in a state, which may have 256 KiB; the rest is for the run's facts and the frame of each entry."""
+STEPS_BYTES = 150_000
+"""For the outputs of all steps of a run, where the results of a map leave so much."""
 LARGEST_INLINE = 16_384
+"""For one output; also of a run's input, and of an item of a distributed Map."""
+REFERENCED_BYTES = 190
+"""Of an item's result that is handed on by reference."""
 
 _COMPILERS: Mapping[str, StepCompiler] = {
     "agent": compile_agent,
@@ -81,17 +87,19 @@ def compile_spec(spec: WorkflowSpec, names: Names, *, short_lists: Collection[st
     titles, states, uses = StateNames(), StateList(report="Report the failure"), uses_of(spec)
     begin, finish = titles.new("Get ready"), titles.new("Give the result")
     titles.reserve(every_step(spec.steps))
+    longest = _longest_by_input(spec) | dict.fromkeys(short_lists, INLINE_ITEMS)
+    initial: dict[str, dict[str, Any]] = {step.id: {"status": "pending"} for step in _outside_maps(spec.steps)}
     ctx = Context(
         spec=spec,
         names=names,
         titles=titles,
         uses=uses,
         into=states,
-        inline_bytes=_inline_bytes(spec.steps),
-        short_lists=frozenset(short_lists) | _short_by_input(spec),
+        entries=tuple(initial),
+        inline_bytes=_inline_bytes(spec.steps, longest),
+        short_lists=frozenset(step for step, most in longest.items() if most <= INLINE_ITEMS),
         compile_list=compile_list,
     )
-    initial: dict[str, dict[str, Any]] = {step.id: {"status": "pending"} for step in _outside_maps(spec.steps)}
     states.states[begin] = {}
     start = compile_list(ctx, spec.steps, finish)
     states.states[begin] = _beginning(initial, start)
@@ -166,7 +174,7 @@ def _outside_maps(steps: tuple[Step, ...]) -> list[Step]:
     return [each for each in every_step(steps) if each.id not in inside]
 
 
-def _inline_bytes(steps: tuple[Step, ...]) -> int:
+def _inline_bytes(steps: tuple[Step, ...], longest: Mapping[str, int]) -> int:
     """What one step may leave in the state. Branches inside of a loop count twice: while they are joined, their entries
     of this round lie beside those of the round before."""
     outside = _outside_maps(steps)
@@ -178,18 +186,36 @@ def _inline_bytes(steps: tuple[Step, ...]) -> int:
         if isinstance(branching, ParallelStep)
         for inner in every_step((branching,))
     }
-    return min(LARGEST_INLINE, STATE_BYTES // (len(outside) + len(twice)))
+    room = min(STEPS_BYTES, STATE_BYTES - LARGEST_INLINE - _results_bytes(steps, longest))
+    return min(LARGEST_INLINE, max(0, room) // (len(outside) + len(twice)))
 
 
-def _short_by_input(spec: WorkflowSpec) -> set[str]:
-    """Maps over a list of the input whose schema allows no more items than an inline Map takes."""
-    short = set()
+def _results_bytes(steps: tuple[Step, ...], longest: Mapping[str, int]) -> int:
+    """What the results of one map take at most, with the items of the maps around it: they lie in the state before they
+    are collected."""
+    found = [0]
+    for step in every_step(steps):
+        if isinstance(step, MapStep):
+            most = min(longest.get(step.id, MAX_ITEMS), MAX_ITEMS)
+            inline = min(most, INLINE_ITEMS) * (INLINE_RESULT_BYTES + REFERENCED_BYTES)
+            around = sum(1 for each in every_step(steps) if isinstance(each, MapStep) and _holds(each, step))
+            found.append(max(most * REFERENCED_BYTES, inline) + around * LARGEST_INLINE)
+    return max(found)
+
+
+def _holds(outer: MapStep, step: Step) -> bool:
+    return any(each is step for each in every_step(outer.steps))
+
+
+def _longest_by_input(spec: WorkflowSpec) -> dict[str, int]:
+    """How many items a map has at most, for maps over a list of the input whose schema says so."""
+    longest = {}
     for step in every_step(spec.steps):
         if isinstance(step, MapStep) and (path := parse_path(step.items)).root == "input":
             schema: Any = spec.input
             for segment in path.segments[1:]:
                 inner = schema.get("items" if isinstance(segment, int) else "properties") if schema else None
                 schema = inner if isinstance(segment, int) or inner is None else inner.get(segment)
-            if isinstance(schema, dict) and schema.get("maxItems", INLINE_ITEMS + 1) <= INLINE_ITEMS:
-                short.add(step.id)
-    return short
+            if isinstance(schema, dict) and "maxItems" in schema:
+                longest[step.id] = schema["maxItems"]
+    return longest

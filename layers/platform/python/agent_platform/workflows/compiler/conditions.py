@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from agent_platform.workflows.compiler.context import counter_of
 from agent_platform.workflows.references import Reference, parse_path
 from agent_platform.workflows.spec import Condition
 
@@ -12,7 +13,6 @@ _COMPARED = {
     "at_most": "NumericLessThanEquals",
     "above": "NumericGreaterThan",
     "below": "NumericLessThan",
-    "matches": "StringMatches",
 }
 
 
@@ -38,6 +38,10 @@ def _compared(variable: str, condition: Condition) -> Rule:
         return {"And": [present, {"Or": [_equals(variable, value) for value in condition.one_of]}]}
     if condition.equals is not None:
         return {"And": [present, _equals(variable, condition.equals)]}
+    if condition.matches is not None:
+        # A backslash is a letter like any other in a condition, and begins an escape in a Choice state.
+        pattern = condition.matches.replace("\\", "\\\\")
+        return {"And": [present, {"Variable": variable, "StringMatches": pattern}]}
     (operator,) = condition.operators
     return {"And": [present, {"Variable": variable, _COMPARED[operator]: getattr(condition, operator)}]}
 
@@ -51,7 +55,7 @@ def _equals(variable: str, value: str | float | bool) -> Rule:
 def state_path(reference: Reference, loop: str | None) -> str:
     """Where the state has what a reference names, as JSONPath."""
     if reference.root == "iteration" and loop:
-        return f"$.vars.iteration_{loop}.number"
+        return f"$.vars.{counter_of(loop)}.number"
     start = "$" if reference.root in ("input", "steps", "run") else "$.vars"
     return start + "".join(_segment(each) for each in reference.segments)
 

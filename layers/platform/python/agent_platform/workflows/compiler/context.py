@@ -17,6 +17,11 @@ other failure of a step that says `on_error: fail` is the Task's own, so that a 
 Functions Developer Guide, "Redrive behavior of individual states")."""
 
 
+def counter_of(loop: str) -> str:
+    """The name under which the state's `vars` have the rounds of a loop. Names of items have no capital letters."""
+    return f"iterationOf_{loop}"
+
+
 @dataclass(slots=True)
 class StateList:
     """The states of one machine, branch or body, and the Fail state that they share once one of them needs it."""
@@ -35,6 +40,7 @@ class Context:
         loops: the loops around, inside of the innermost map; their rounds are part of the place.
         every_loop: the loops around, those outside of a map included.
         variables: names of the items of the maps around.
+        entries: ids of the steps that the state has an entry of.
         inline_bytes: how large an output may be to travel in the state.
         on_failure: the state that takes what fails for good; None where the failure is the Task's own.
         short_lists: ids of maps whose lists are known to be short enough for an inline Map.
@@ -51,6 +57,7 @@ class Context:
     loops: tuple[str, ...] = ()
     every_loop: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
+    entries: tuple[str, ...] = ()
     on_failure: str | None = None
     short_lists: frozenset[str] = frozenset()
     compile_list: "ListCompiler"

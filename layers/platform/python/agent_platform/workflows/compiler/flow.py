@@ -3,7 +3,7 @@
 from typing import Any
 
 from agent_platform.workflows.compiler.conditions import rule_of, state_path
-from agent_platform.workflows.compiler.context import Context, State, StateList, Way
+from agent_platform.workflows.compiler.context import Context, State, StateList, Way, counter_of
 from agent_platform.workflows.compiler.tasks import failure_of
 from agent_platform.workflows.references import parse_path
 from agent_platform.workflows.spec import (
@@ -64,7 +64,7 @@ def compile_fail(ctx: Context, step: FailStep, _: Way) -> None:
 
 def compile_loop(ctx: Context, step: LoopStep, way: Way) -> None:
     """Rounds: the steps, then the question whether it was enough."""
-    counter = f"$.vars.iteration_{step.id}"
+    counter = f"$.vars.{counter_of(step.id)}"
     enough, more, stop, give_up = (
         ctx.beside(step, text) for text in ("is it enough?", "next round", "note that it is enough", "stop trying")
     )
@@ -101,7 +101,7 @@ def compile_loop(ctx: Context, step: LoopStep, way: Way) -> None:
 
 
 def _rounds(step: LoopStep, *, satisfied: bool, after: str) -> State:
-    rounds = {"iterations.$": f"$.vars.iteration_{step.id}.number", "satisfied": satisfied}
+    rounds = {"iterations.$": f"$.vars.{counter_of(step.id)}.number", "satisfied": satisfied}
     return {
         "Type": "Pass",
         "Parameters": {"status": "succeeded", "output": rounds, "output_ref": None, "detail": {}},

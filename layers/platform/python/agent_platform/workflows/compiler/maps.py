@@ -6,7 +6,7 @@ item is a run of its own there, which gets everything it needs in its state.
 
 from typing import Any
 
-from agent_platform.workflows.compiler.context import Context, State, StateList, Way
+from agent_platform.workflows.compiler.context import Context, State, StateList, Way, counter_of
 from agent_platform.workflows.compiler.flow import closed
 from agent_platform.workflows.compiler.payloads import place_of, step_event
 from agent_platform.workflows.compiler.tasks import entry_of, failure_of, own_failure, platform_task
@@ -129,18 +129,9 @@ def _result(ctx: Context, step: MapStep, collect: str, catch: list[dict[str, Any
 
 def _item(ctx: Context, step: MapStep) -> dict[str, Any]:
     """The state with which an item begins: what its steps refer to, and nothing else of the run's steps."""
-    own = dict.fromkeys(each.id for each in every_step(step.steps))
-    wanted = referred(step.steps, step.result)
+    outer, own = _entries(ctx, step)
     last = with_output(step.steps[-1]) if step.result is None else None
-    steps: dict[str, Any] = {"steps.$": "$.steps"}
-    if wanted is not None:
-        outer = sorted(wanted - set(own) - {step.id})
-        steps = {
-            "steps": {
-                **{f"{each}.$": f"$.steps.{each}" for each in outer},
-                **{each: _pending(each == last) for each in own},
-            }
-        }
+    steps = {f"{each}.$": f"$.steps.{each}" for each in outer} | {each: _pending(each == last) for each in own}
     carried = dict.fromkeys((*ctx.variables, step.variable))
     variables: dict[str, Any] = {
         f"{name}{end}.$": f"$.vars.{name}{end}" for name in carried for end in ("", "_ref") if name != step.variable
@@ -148,9 +139,19 @@ def _item(ctx: Context, step: MapStep) -> dict[str, Any]:
     item = "$$.Map.Item.Value"
     variables |= {f"{step.variable}.$": f"{item}.value", f"{step.variable}_ref.$": f"{item}.ref"}
     variables |= {"index.$": f"{item}.index"}
-    variables |= {f"iteration_{loop}.$": f"$.vars.iteration_{loop}" for loop in ctx.every_loop}
+    variables |= {f"{name}.$": f"$.vars.{name}" for name in map(counter_of, ctx.every_loop)}
     whole = {f"{name}.$": f"$.{name}" for name in ("run", "input", "input_ref")}
-    return {**whole, **steps, "vars": variables, **place_of(ctx, item_of=step.id)}
+    return {**whole, "steps": steps, "vars": variables, **place_of(ctx, item_of=step.id)}
+
+
+def _entries(ctx: Context, step: MapStep) -> tuple[list[str], list[str]]:
+    """Ids of the steps of which an item's state has entries from the start: those outside of the map, as they are, and
+    those that have not run, the map itself among them where something may look at it."""
+    wanted = referred(step.steps, step.result)
+    seen = sorted(ctx.entries) if wanted is None else sorted(wanted)
+    inside = [each.id for each in every_step(step.steps)]
+    own = [*inside, step.id] if step.id in seen else inside
+    return [each for each in seen if each not in own], own
 
 
 def _pending(is_handed_on: bool) -> dict[str, str | None]:
@@ -168,6 +169,7 @@ def _body(ctx: Context, step: MapStep, variant: str, inline_bytes: int) -> dict[
         variant=variant,
         loops=(),
         variables=tuple(dict.fromkeys((*ctx.variables, step.variable))),
+        entries=tuple(each for ids in _entries(ctx, step) for each in ids),
         inline_bytes=inline_bytes,
         on_failure=give_up,
     )

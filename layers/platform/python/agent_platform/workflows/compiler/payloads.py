@@ -43,7 +43,7 @@ The machine itself needs of its input only `run`, `input` and `input_ref`: its f
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from agent_platform.workflows.compiler.context import Context
+from agent_platform.workflows.compiler.context import Context, counter_of
 from agent_platform.workflows.references import Reference, references
 
 FINISH_BYTES = 100_000
@@ -72,7 +72,7 @@ def step_event(
 
 def place_of(ctx: Context, *, item_of: str | None = None) -> dict[str, str]:
     """The field `place`; `item_of` adds the item of the map with this id, for the state in which it is mapped."""
-    arguments = [f"$.vars.iteration_{loop}.number" for loop in ctx.loops]
+    arguments = [f"$.vars.{counter_of(loop)}.number" for loop in ctx.loops]
     text = "{}" + "".join(f"{loop}.{{}}/" for loop in ctx.loops)
     if item_of:
         text, arguments = f"{text}{item_of}.{{}}/", [*arguments, "$$.Map.Item.Value.index"]
@@ -99,5 +99,5 @@ def _variables(ctx: Context, roots: set[str]) -> Mapping[str, str]:
     if "index" in roots and ctx.variables:
         fields["index.$"] = "$.vars.index"
     if "iteration" in roots and ctx.every_loop:
-        fields["iteration.$"] = f"$.vars.iteration_{ctx.every_loop[-1]}.number"
+        fields["iteration.$"] = f"$.vars.{counter_of(ctx.every_loop[-1])}.number"
     return fields
