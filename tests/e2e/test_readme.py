@@ -67,8 +67,8 @@ def test_make_run_and_make_test_are_what_these_tests_and_the_build_execute() -> 
     assert (ROOT / ".ci/run").read_text().rstrip().endswith("exec make test </dev/null")
 
 
-def test_the_curl_walk_ends_with_the_recorded_execution_and_its_cost(platform: PlatformProcess) -> None:
-    done = run(walk(platform, 1))
+def test_the_curl_walk_ends_with_the_recorded_execution_and_its_cost(platform: PlatformProcess, tmp_path: Path) -> None:
+    done = run(walk(platform, 1, tmp_path))
 
     assert done.returncode == 0, done.stderr
     last = json.loads(done.stdout[done.stdout.rindex('{"items"') :])["items"][0]
@@ -77,8 +77,8 @@ def test_the_curl_walk_ends_with_the_recorded_execution_and_its_cost(platform: P
     assert last["cost_usd"] > 0
 
 
-def test_the_second_walk_ends_with_the_results_of_a_batch(platform: PlatformProcess) -> None:
-    done = run(walk(platform, 2))
+def test_the_second_walk_ends_with_the_results_of_a_batch(platform: PlatformProcess, tmp_path: Path) -> None:
+    done = run(walk(platform, 2, tmp_path))
 
     assert done.returncode == 0, done.stderr
     assert "202" in done.stdout
@@ -87,8 +87,8 @@ def test_the_second_walk_ends_with_the_results_of_a_batch(platform: PlatformProc
     assert [each["status"] for each in results] == ["succeeded"] * 3
 
 
-def test_the_third_walk_ends_with_a_run_that_succeeded(platform: PlatformProcess) -> None:
-    done = run(walk(platform, 3))
+def test_the_third_walk_ends_with_a_run_that_succeeded(platform: PlatformProcess, tmp_path: Path) -> None:
+    done = run(walk(platform, 3, tmp_path))
 
     assert done.returncode == 0, done.stderr
     last = json.loads(done.stdout[done.stdout.rindex("\n{\n") :])
@@ -97,11 +97,15 @@ def test_the_third_walk_ends_with_a_run_that_succeeded(platform: PlatformProcess
     assert last["cost_usd"] > 0
 
 
-def walk(platform: PlatformProcess, blocks: int) -> str:
-    """The first blocks of curl, one after the other, at this platform's address, for an account of their own."""
+def walk(platform: PlatformProcess, blocks: int, folder: Path) -> str:
+    """The first blocks of curl, one after the other, at this platform's address, for an account of their own.
+
+    Their files are put into a folder of their own too: several walks go at once.
+    """
     api = f"API={platform.running['site']}/api/v1"
     walks = [block for block in readme_blocks() if block.startswith("curl ")][:blocks]
-    return "\n".join([api, *walks]).replace("kim@example.org", f"kim-{time.time_ns()}@example.org")
+    text = "\n".join([api, *walks]).replace("kim@example.org", f"kim-{time.time_ns()}@example.org")
+    return text.replace("/tmp/", f"{folder}/")  # noqa: S108
 
 
 def test_agents_check_finds_no_fault() -> None:

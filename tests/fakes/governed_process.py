@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -55,7 +56,9 @@ class Child:
         """What came of its calls; nothing of a process that was killed before it could tell."""
         with self.answers:
             line = self.answers.readline()
-        return json.loads(line) if line else []
+        told = json.loads(line) if line else []
+        assert isinstance(told, list), f"A call ended in an error of its own:\n{told}"
+        return told
 
     def kill(self) -> None:
         """End it without a chance to clean up; one that is over already stays over."""
@@ -160,8 +163,11 @@ def _serve() -> None:
             task = json.loads(line)
             with Path(task["answers"]).open("w", encoding="utf-8") as answers:
                 pipeline = ExecutionPipeline(governed_stages(client, **task["options"]), "anthropic")
-                with ThreadPoolExecutor(max(1, len(task["calls"]))) as threads:
-                    results = [*threads.map(partial(carry_out, pipeline), task["calls"])]
+                try:
+                    with ThreadPoolExecutor(max(1, len(task["calls"]))) as threads:
+                        results: object = [*threads.map(partial(carry_out, pipeline), task["calls"])]
+                except Exception:  # noqa: BLE001 - told to the test, which would else see a process that fell silent
+                    results = traceback.format_exc()
                 answers.write(json.dumps(results) + "\n")
             os._exit(0)
         print(pid, flush=True)

@@ -24,6 +24,7 @@ from agent_platform.storage.dynamodb import dynamodb
 from agent_platform.storage.executions import ExecutionRepository
 from agent_platform.storage.payloads import PayloadStore
 from agent_platform.storage.runs import Run, RunRepository, RunSource
+from agent_platform.storage.workflow_machines import MachineExecution
 from agent_platform.workflows.runs import Startable, WorkflowRuns
 from tests.fakes.aws import AGENT_METRICS_TABLE, EXECUTIONS_TABLE, OUTBOX_TABLE, PAYLOADS_BUCKET, RUNS_TABLE
 from tests.fakes.executions import an_execution
@@ -319,6 +320,24 @@ def test_two_retries_at_once_are_one(shared: WorkflowRuns, machines: MachinesInM
         answers = set(pool.map(retry, range(8))) - {None}
     assert answers == {(run.id, 2)}
     assert machines.found[run.execution_arn].redrives == 1
+    assert [kind for kind, _, _ in told()] == ["started", "failed", "started"]
+
+
+def test_a_retry_that_comes_in_between_is_told_and_starts_no_second_run(
+    runs: WorkflowRuns, machines: MachinesInMemory, monkeypatch: pytest.MonkeyPatch
+):
+    run = failed_run(runs, machines)
+    describe = machines.describe
+
+    def overtaken(arn: str) -> MachineExecution | None:
+        monkeypatch.setattr(machines, "describe", describe)
+        assert runs.retry(run.id, ADA, live, trace_id=TRACE).attempt == 2
+        return describe(arn)
+
+    runs.settle(run.id)
+    monkeypatch.setattr(machines, "describe", overtaken)
+    with pytest.raises(RunNotRetryable, match="a moment ago"):
+        runs.retry(run.id, ADA, live, trace_id=TRACE)
     assert [kind for kind, _, _ in told()] == ["started", "failed", "started"]
 
 

@@ -205,6 +205,8 @@ class WorkflowRuns:
             redriven = self._redriven(run, execution)
             if redriven is not None:
                 return redriven
+        elif self.repository.stored(run_id).attempt != run.attempt:  # what was described is somebody else's retry
+            raise RunNotRetryable("The run was retried a moment ago. GET /api/v1/runs/{id} tells how it goes.")
         again = self.start(
             whence(run),
             self.repository.whole(run).input or {},
