@@ -11,6 +11,7 @@ export UV := $(CURDIR)/.tools/bin/uv
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 PYTHON := .venv/bin/python
+ARGS ?= list
 BOOTSTRAP := sh infra_cdk/local/bootstrap.sh
 STAGE ?= dev
 CATALOGUE := build/catalogue/agents.sqlite
@@ -23,10 +24,10 @@ SPECS := $(shell find statemachines -name '*.yaml' -o -name '*.asl.json' -o -typ
 SPEC_COMPILER := $(shell find layers/platform/python/agent_platform/workflows -name '*.py' 2>/dev/null)
 WEB := $(shell find web -mindepth 1 -name node_modules -prune -o -name dist -prune -o -name '.*' -prune -o -print 2>/dev/null)
 
-.PHONY: help setup run dev reset test check deploy synth bench agent agents-check workflows workflows-check catalogue web openapi migration lock clean
+.PHONY: help setup run dev reset test check deploy synth bench rebuild-projections dead-letters agent agents-check workflows workflows-check catalogue web openapi migration lock clean
 
 help: ## list the targets (this text)
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "  make %-19s %s\n", $$1, $$2 }'
 
 setup: .venv/.synced .venv-emulator/.synced infra_cdk/node_modules/.synced web/node_modules/.synced ## install everything (below this folder)
 
@@ -59,6 +60,13 @@ synth: setup catalogue web ## write the CloudFormation templates of a stage (STA
 
 bench: setup catalogue ## measure, print tables, write JSON
 	$(PYTHON) -m tests.benchmarks
+
+rebuild-projections: STAGE = local
+rebuild-projections: .venv/.synced ## build the figures of a stage (STAGE=local) anew from its audit log
+	@$(PYTHON) -m infra_cdk.rebuild_projections $(STAGE)
+
+dead-letters: .venv/.synced ## list, show, redrive or discard what could not be done: make dead-letters ARGS="list"
+	@$(PYTHON) -m infra_cdk.dead_letters $(ARGS)
 
 agent: setup catalogue ## run one agent alone: make agent ID=group/name
 	@$(PYTHON) -m infra_cdk.local agent $(ID)

@@ -16,6 +16,7 @@ from infra_cdk.repository import CATALOGUE
 from infra_cdk.stacks.agents import AgentsStack
 from infra_cdk.stacks.api import ApiStack
 from infra_cdk.stacks.data import DataStack
+from infra_cdk.stacks.dead_letters import DeadLettersStack
 from infra_cdk.stacks.events import EventsStack
 from infra_cdk.stacks.observability import ObservabilityStack
 from infra_cdk.stacks.web import WebStack
@@ -54,11 +55,27 @@ def compose(app: App, stage: Stage, definitions: Sequence[AgentDefinition]) -> l
         checkout=checkout,
         data=data,
         agents=agents.functions,
-        bus_name=events.bus_name,
+        events=events,
         workflows=workflows.runs_as,
         **options,
     )
-    stacks: list[Stack] = [data, agents, events, workflows, api]
+    dead_letters = DeadLettersStack(
+        app,
+        stack_id("DeadLetters"),
+        stage=stage,
+        checkout=checkout,
+        data=data,
+        queues={
+            "relay-bus": events.dead_letters,
+            **({"relay-kafka": events.kafka_dead_letters} if events.kafka_dead_letters else {}),
+            "projections": events.projection_dead_letters,
+            "webhooks": events.webhook_dead_letters,
+            "tracking": workflows.tracking.dead_letters,
+            "triggers": api.triggers.dead_letters,
+        },
+        **options,
+    )
+    stacks: list[Stack] = [data, agents, events, workflows, api, dead_letters]
     if stage.web:
         stacks.append(WebStack(app, stack_id("Web"), stage=stage, api=api.gateway.api, **options))
     stacks.append(
@@ -66,9 +83,11 @@ def compose(app: App, stage: Stage, definitions: Sequence[AgentDefinition]) -> l
             app,
             stack_id("Observability"),
             stage=stage,
+            data=data,
             api=api,
             events=events,
             workflows=workflows,
+            dead_letters=dead_letters,
             agents=agents.functions,
             **options,
         )

@@ -1,7 +1,7 @@
 """What the command line tells the app about a laptop: interpreter, model server, database."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from constructs import Node
@@ -19,11 +19,15 @@ class Checkout:
         python: the interpreter that has the runtime client and every dependency.
         database: host, port, username, password and dbname of a running Postgres.
         claude_base_url: a server that speaks the Messages API; None is Anthropic's own.
+        egress_allow: private addresses that webhooks may reach all the same.
+        otel: variables of OpenTelemetry, which every function gets; none without a collector.
     """
 
     python: str
     database: dict[str, Any]
     claude_base_url: str | None
+    egress_allow: str = ""
+    otel: dict[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -32,11 +36,12 @@ class Checkout:
             "PLATFORM_PYTHON": self.python,
             "PLATFORM_PYTHONPATH": str(PLATFORM),
             "CATALOGUE_PATH": str(CATALOGUE),
+            **self.otel,
         }
 
     @classmethod
     def from_context(cls, node: Node) -> "Checkout":
-        """Read `-c python=… -c database=… [-c claude_base_url=…]`.
+        """Read `-c python=… -c database=… [-c claude_base_url=…]`; `otel` is an object of the context.
 
         Raises:
             ValueError: one is missing or malformed.
@@ -52,4 +57,6 @@ class Checkout:
             values = {field: fields[field] for field in DATABASE_FIELDS}
         except (TypeError, ValueError, KeyError) as error:
             raise ValueError(f"-c database must be JSON with {', '.join(DATABASE_FIELDS)}: {error!r}") from None
-        return cls(str(python), values, node.try_get_context("claude_base_url"))
+        otel = node.try_get_context("otel") or {}
+        allowed = str(node.try_get_context("egress_allow") or "")
+        return cls(str(python), values, node.try_get_context("claude_base_url"), allowed, dict(otel))

@@ -80,12 +80,30 @@ def _alarm(resource: Resource, _: Resources) -> float:
     return 0.10 * max(1, sum("MetricStat" in each for each in resource["Properties"].get("Metrics", [])))
 
 
+def _kafka(_: Resource, __: Resources) -> float:
+    """A cluster of MSK Serverless, 0.75 an hour, and the partitions of its four topics, 0.0015 each and hour."""
+    return (0.75 + 0.0015 * 4 * 6) * HOURS
+
+
+def _mapping(resource: Resource, resources: Resources) -> float:
+    """An event source of Kafka with pollers of its own keeps a unit of them, 0.185 an hour; a group shares one."""
+    pollers = resource["Properties"].get("ProvisionedPollerConfig")
+    if pollers is None:
+        return 0.0
+    group = pollers.get("PollerGroupName")
+    configured = [each.get("Properties", {}).get("ProvisionedPollerConfig", {}) for each in resources.values()]
+    sharing = sum(each.get("PollerGroupName") == group for each in configured) if group else 1
+    return 0.185 * HOURS / sharing
+
+
 _WAITS: dict[str, Callable[[Resource, Resources], float]] = {
     "AWS::EC2::EIP": _public_address,
     "AWS::EC2::NatGateway": _nat_gateway,
     "AWS::EC2::VPCEndpoint": _endpoint,
     "AWS::Lambda::Alias": _alias,
+    "AWS::Lambda::EventSourceMapping": _mapping,
     "AWS::Lambda::Version": _version,
+    "AWS::MSK::ServerlessCluster": _kafka,
     "AWS::RDS::DBInstance": _aurora_instance,
     "AWS::WAFv2::WebACL": _web_acl,
 }
@@ -131,10 +149,10 @@ _FREE_WHEN_IDLE = frozenset(
         "AWS::Events::EventBus",
         # AWS's own events, and rules by the clock, are free; rules of the platform's bus cost nothing of their own.
         "AWS::Events::Rule",
+        "AWS::IAM::ManagedPolicy",
         "AWS::IAM::Policy",
         "AWS::IAM::Role",
         "AWS::Lambda::EventInvokeConfig",
-        "AWS::Lambda::EventSourceMapping",
         "AWS::Lambda::Function",
         "AWS::Lambda::LayerVersion",
         "AWS::Lambda::Permission",
@@ -160,7 +178,9 @@ _FREE_WHEN_IDLE = frozenset(
         "AWS::StepFunctions::StateMachine",
         "AWS::WAFv2::WebACLAssociation",
         "Custom::CDKBucketDeployment",
+        "Custom::AWS",
         "Custom::DatabaseSchema",
+        "Custom::KafkaTopics",
     }
 )
 

@@ -26,6 +26,13 @@ class Aurora:
         """Whether the cluster stops after ten idle minutes and then costs nothing but its storage."""
         return self.min_acu == 0
 
+    @property
+    def connections(self) -> int:
+        """How many an instance takes: by its memory at `max_acu`, and 2,000 at most where it may shrink to 0.5 ACU or
+        less (Aurora User Guide, "Maximum connections for Aurora Serverless v2")."""
+        by_memory = min(5000, int(self.max_acu * 2**31 / 9_531_392))
+        return min(2000, by_memory) if self.min_acu <= 0.5 else by_memory
+
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
@@ -44,6 +51,8 @@ class Stage:
             emulator, whose functions import the platform package from the working copy.
         aurora: None takes the database that the context names.
         nat_gateways: IPv4 internet access of the functions in the VPC; without one they reach AWS over IPv6.
+        kafka: where the topics are: `msk` is a cluster of Amazon MSK Serverless, `given` are brokers that the context
+            names, and with `none` events go to the bus alone and reach the projections from there.
         web: CloudFront and the bucket of the web site.
         waf: a web ACL before the REST API.
         snap_start: start functions from a snapshot. AWS bills a Python snapshot for every second it is kept.
@@ -51,8 +60,12 @@ class Stage:
         http_deadline_seconds: how long an agent may take over an HTTP request. API Gateway cuts at 29 s and then
             nobody hears the answer that was paid for, so the function answers itself before; so does a laptop's.
         batch_concurrency: lines of one batch at once; each takes an instance of the group's function while it runs.
+        webhook_concurrency: instances that deliver webhooks at once.
         group_alarms: alarms per agent group, beside those of the platform.
         metric_math_alarms: alarms on an expression of several metrics.
+        traces: record spans of OpenTelemetry, which go to X-Ray by the daemon that Lambda runs beside a function.
+        dashboards: all on one board, or a board for each part; every board costs as much.
+        daily_budget_usd: an alarm tells when executions of one day cost more than that.
         archive_days: how long the event bus keeps events for a replay; 0 for no archive.
         recoverable: point-in-time recovery of the tables.
         protected: keep data when a stack goes, and refuse to delete a stack or a table.
@@ -62,12 +75,17 @@ class Stage:
     runs_on: Literal["lambda", "checkout"]
     aurora: Aurora | None
     nat_gateways: int
+    kafka: Literal["none", "msk", "given"]
+    traces: bool
+    dashboards: Literal["one", "each"]
+    daily_budget_usd: float
     web: bool
     waf: bool
     snap_start: bool
     provisioned_concurrency: int
     http_deadline_seconds: int
     batch_concurrency: int
+    webhook_concurrency: int
     group_alarms: bool
     metric_math_alarms: bool
     archive_days: int
@@ -94,12 +112,17 @@ LOCAL = Stage(
     runs_on="checkout",
     aurora=None,
     nat_gateways=0,
+    kafka="given",
+    traces=False,
+    dashboards="one",
+    daily_budget_usd=50.0,
     web=False,
     waf=False,
     snap_start=False,
     provisioned_concurrency=0,
     http_deadline_seconds=27,
     batch_concurrency=2,
+    webhook_concurrency=2,
     group_alarms=False,
     metric_math_alarms=False,
     archive_days=0,
@@ -116,12 +139,17 @@ DEV = Stage(
     runs_on="lambda",
     aurora=Aurora(min_acu=0, max_acu=2, readers=0, backup_days=1),
     nat_gateways=0,
+    kafka="none",
+    traces=False,
+    dashboards="one",
+    daily_budget_usd=50.0,
     web=True,
     waf=False,
     snap_start=False,
     provisioned_concurrency=0,
     http_deadline_seconds=27,
     batch_concurrency=10,
+    webhook_concurrency=10,
     group_alarms=False,
     metric_math_alarms=False,
     archive_days=7,
@@ -138,12 +166,17 @@ PROD = Stage(
     runs_on="lambda",
     aurora=Aurora(min_acu=0.5, max_acu=16, readers=1, backup_days=14),
     nat_gateways=2,
+    kafka="msk",
+    traces=True,
+    dashboards="each",
+    daily_budget_usd=1000.0,
     web=True,
     waf=True,
     snap_start=True,
     provisioned_concurrency=2,
     http_deadline_seconds=27,
     batch_concurrency=40,
+    webhook_concurrency=50,
     group_alarms=True,
     metric_math_alarms=True,
     archive_days=90,

@@ -16,14 +16,20 @@ from agent_platform.settings import ApiSettings
 from agent_platform.storage.approvals import ApprovalRepository
 from agent_platform.storage.batches import BatchRepository
 from agent_platform.storage.counters import AgentCounters
+from agent_platform.storage.dead_letters import DeadLetterRepository
 from agent_platform.storage.executions import ExecutionRepository
 from agent_platform.storage.payloads import PayloadStore
 from agent_platform.storage.sessions import SessionRepository
 from agent_platform.storage.step_functions import StateMachine
 
 if TYPE_CHECKING:
+    from agent_platform.analytics.exposition import PlatformMetrics
+    from agent_platform.analytics.manager import AnalyticsManager
+    from agent_platform.events.redrive import Redrive
     from agent_platform.identity.sessions import Sessions
     from agent_platform.identity.users import Users
+    from agent_platform.storage.audit import AuditLog
+    from agent_platform.webhooks.subscriptions import Webhooks
     from agent_platform.workflows.approvals import Approvals
     from agent_platform.workflows.manager import WorkflowManager
     from agent_platform.workflows.triggers import Triggers
@@ -130,6 +136,32 @@ class Services:
         return Approvals(ApprovalRepository(self._settings.approvals_table), StepData(self.payloads))
 
     @cached_property
+    def analytics(self) -> "AnalyticsManager":
+        """Reports of what agents and workflows did."""
+        from functions.api.analytics_services import manager
+
+        return manager(self.engine, self.users, self.budgets, self.user_monthly_usd)
+
+    @cached_property
+    def dead_letters(self) -> DeadLetterRepository:
+        """Work that was given up."""
+        return DeadLetterRepository(self._settings.dead_letters_table, self.payloads)
+
+    @cached_property
+    def redrive(self) -> "Redrive":
+        """Does the work of dead letters again."""
+        from agent_platform.events.redrive import Redrive
+
+        return Redrive(self.dead_letters, self._settings.redrive_functions)
+
+    @cached_property
+    def audit_log(self) -> "AuditLog":
+        """Every event, chained by hashes."""
+        from agent_platform.storage.audit import AuditLog
+
+        return AuditLog(self.engine)
+
+    @cached_property
     def triggers(self) -> "Triggers":
         """Schedules and events that start runs."""
         from functions.api.workflow_services import triggers
@@ -149,6 +181,21 @@ class Services:
             approvals=self.approvals,
             remove_triggers=lambda workflow_id: self.triggers.remove_of(workflow_id),
         )
+
+    @cached_property
+    def webhooks(self) -> "Webhooks":
+        """Subscriptions to events, and what was sent to them."""
+        # Late: it brings an HTTP client, and TLS.
+        from functions.api.webhook_services import webhooks
+
+        return webhooks(self._settings)
+
+    @cached_property
+    def metrics(self) -> "PlatformMetrics":
+        """What Prometheus scrapes of the whole platform."""
+        from functions.api.metrics_services import platform_metrics
+
+        return platform_metrics(self._settings, self.payloads)
 
     @property
     def access_token_seconds(self) -> int:

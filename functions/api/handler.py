@@ -6,6 +6,7 @@ from typing import Any
 from agent_platform.http.gateway import gateway_handler
 from agent_platform.observability import get_logger
 from agent_platform.settings import ApiSettings, load
+from agent_platform.tracing import flushed
 from functions.api.app import create_api_app
 from functions.api.deps import Services
 
@@ -17,6 +18,7 @@ def _gateway() -> Any:
     return gateway_handler(create_api_app(Services(load(ApiSettings))))
 
 
+@flushed
 @log.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> Any:
     """Answer one gateway request."""

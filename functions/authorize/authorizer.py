@@ -8,7 +8,9 @@ from agent_platform.identity.access_tokens import AccessTokens, bearer_token
 from agent_platform.identity.principal import Principal
 from agent_platform.identity.revocations import Revocations
 from agent_platform.identity.signing_keys import SigningKeys
+from agent_platform.observability import trace_id_of
 from agent_platform.settings import AuthorizeSettings
+from agent_platform.tracing import trace_id_of_traceparent
 
 Event = Mapping[str, Any]
 
@@ -46,6 +48,12 @@ def policy(principal: Principal, method_arn: str) -> dict[str, Any]:
         "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
         "context": principal.to_authorizer_context(),
     }
+
+
+def trace_id_of_event(event: Event) -> str | None:
+    """The trace that the request belongs to, as the function behind the gateway will find it; None where it is new."""
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    return trace_id_of_traceparent(headers.get("traceparent")) or trace_id_of(headers.get("x-amzn-trace-id"))
 
 
 def _header(event: Event, name: str) -> str | None:

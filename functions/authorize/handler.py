@@ -6,7 +6,7 @@ from typing import Any
 from agent_platform.errors import PlatformError, Unauthenticated
 from agent_platform.observability import get_logger
 from agent_platform.settings import AuthorizeSettings, load
-from functions.authorize.authorizer import Authorizer, Event, policy
+from functions.authorize.authorizer import Authorizer, Event, policy, trace_id_of_event
 
 
 @cache
@@ -21,6 +21,7 @@ def handler(event: Event, _context: object) -> dict[str, Any]:
         Exception: with the message `Unauthorized`, which API Gateway turns into a 401.
         PlatformError: it cannot be decided; the gateway answers 500 and lets nobody pass.
     """
+    get_logger().append_keys(trace_id=trace_id_of_event(event))
     try:
         principal = _authorizer().principal(event)
     except Unauthenticated as error:

@@ -4,6 +4,7 @@ from typing import Any
 
 from agent_platform.agents.meter import PATIENT
 from agent_platform.observability import get_logger
+from agent_platform.tracing import flushed
 from functions.run_agent.deadline import within
 from functions.run_agent.deps import direct, gateway, wants_warm_up, warm_up, workflow_step
 
@@ -13,6 +14,7 @@ if wants_warm_up():
     warm_up()
 
 
+@flushed
 @log.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> Any:
     """Answer a gateway request; execute `{"agent_id", "input", "principal"}`; record what a state machine gave up."""

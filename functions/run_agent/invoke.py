@@ -1,6 +1,5 @@
 """Execute by direct invoke, as a step of a state machine does: the same pipeline, without HTTP."""
 
-import secrets
 from functools import partial
 from typing import Annotated, Any, Self
 
@@ -27,6 +26,7 @@ from agent_platform.storage.batches import Batch, BatchRepository, LineResult, l
 from agent_platform.storage.caught_failures import failure_of
 from agent_platform.storage.executions import Execution, ExecutionRepository, Failure, payload_key
 from agent_platform.storage.payloads import PayloadStore, checked_reference, is_large
+from agent_platform.tracing import new_trace_id
 from functions.run_agent.service import RunAgentService
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]*$")]
@@ -62,9 +62,7 @@ class DirectRequest(_Event):
     input: JsonObject | None = None
     input_ref: Annotated[str, StringConstraints(max_length=300)] | None = None
     principal: DirectCaller
-    trace_id: Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")] = Field(
-        default_factory=lambda: secrets.token_hex(16)
-    )
+    trace_id: Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")] = Field(default_factory=new_trace_id)
     execution_id: Id | None = None
     session_id: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
     idempotency_key: str | None = None

@@ -12,6 +12,7 @@ from agent_platform.storage.caught_failures import error_of
 from agent_platform.storage.executions import Execution, payload_key
 from agent_platform.storage.payloads import is_large
 from agent_platform.workflows.references import filled
+from agent_platform.workflows.spans import step_span
 from agent_platform.workflows.step_data import Entry, StepData
 from agent_platform.workflows.step_requests import AgentStepRequest, read_agent_step
 from functions.run_agent.service import RunAgentService
@@ -38,6 +39,10 @@ class WorkflowStepEntry:
         """
         request = read_agent_step(event)
         get_logger().append_keys(trace_id=request.run.trace_id, run_id=request.run.id, step_id=request.step)
+        with step_span(request, "team" if request.team else "agent"):
+            return self._executed(request, patience)
+
+    def _executed(self, request: AgentStepRequest, patience: Patience) -> Entry:
         value = filled(request.template, self._data.scope(request))
         call = self._service.call(
             request.agent_id,

@@ -14,6 +14,7 @@ from agent_platform.storage.batches import BatchRepository
 from agent_platform.storage.counters import AgentCounters
 from agent_platform.storage.executions import ExecutionRepository
 from agent_platform.storage.payloads import PayloadStore
+from agent_platform.tracing import flushed
 from functions.run_batch.steps import BatchSteps
 
 log = get_logger()
@@ -43,13 +44,17 @@ def _steps() -> BatchSteps:
     )
 
 
+@flushed
 @log.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _: Any) -> dict[str, Any]:
     """Take one step; errors are raised under their own names, so that the state machine can catch them."""
     try:
         step = Step.model_validate(event)
     except ValidationError as error:
-        raise InvalidInput(f"The event is no step of a batch: {error.errors(include_url=False)}") from None
+        raise InvalidInput(
+            f"The event is no step of a batch: {error.errors(include_url=False, include_input=False)}"
+        ) from None
+    log.append_keys(batch_id=step.batch_id)
     match step.step:
         case "prepare":
             return _steps().prepare(step.batch_id)

@@ -9,6 +9,7 @@ from agent_platform.storage.approvals import ApprovalRepository
 from agent_platform.storage.executions import ExecutionRepository
 from agent_platform.storage.payloads import PayloadStore
 from agent_platform.storage.runs import RunRepository
+from agent_platform.tracing import flushed
 from agent_platform.workflows.approvals import Approvals
 from agent_platform.workflows.runs import WorkflowRuns
 from agent_platform.workflows.step_data import StepData
@@ -32,6 +33,7 @@ def tracker() -> Tracker:
     return Tracker(WorkflowRuns(runs, executions, env.outbox_table, approvals.withdraw_of_run), approvals)
 
 
+@flushed
 @log.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Settle one run, or sweep; what fails is raised, so that it is delivered again."""

@@ -1,6 +1,5 @@
 """Start the run of a trigger, as its owner and with the rights that they have now."""
 
-import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -11,6 +10,7 @@ from agent_platform.identity.users import User
 from agent_platform.observability import count, get_logger
 from agent_platform.storage.runs import Run, RunRepository, RunSource
 from agent_platform.storage.triggers import Trigger, TriggerRepository
+from agent_platform.tracing import new_trace_id, trace_id_of_traceparent
 from agent_platform.workflows.triggers import filled_input
 from functions.trigger_workflow.request import FireRequest
 
@@ -59,9 +59,10 @@ class Firing:
             return {"run_id": None, "code": TriggerNotFound.code}
         if trigger.paused:
             return {"run_id": None, "code": "paused"}
-        now = datetime.now(UTC)
+        now, trace_id = datetime.now(UTC), _trace_id(request)
+        get_logger().append_keys(trace_id=trace_id, trigger_id=trigger.id)
         try:
-            run = self._run(trigger, request, request_id, now)
+            run = self._run(trigger, request, request_id, now, trace_id)
         except RunNameReused:
             # The trigger's input was another one when this was delivered first.
             return {"run_id": None, "code": RunNameReused.code}
@@ -72,14 +73,14 @@ class Firing:
         self._triggers.fired(trigger, now, run_id=run.id)
         return {"run_id": run.id, "code": None}
 
-    def _run(self, trigger: Trigger, request: FireRequest, request_id: str, now: datetime) -> Run:
+    def _run(self, trigger: Trigger, request: FireRequest, request_id: str, now: datetime, trace_id: str) -> Run:
         return self._start(
             self._owner(trigger),
             trigger.workflow_id,
             filled_input(trigger.input, request.facts(now)),
             name=f"{trigger.id}:{request.occasion(request_id)}",
             source=RunSource(kind=trigger.kind, id=trigger.id, depth=self._depth(request)),
-            trace_id=secrets.token_hex(16),
+            trace_id=trace_id,
         )
 
     def _owner(self, trigger: Trigger) -> Principal:
@@ -117,6 +118,13 @@ class Firing:
         message = f"{error.public_detail} {faults}".strip()
         self._triggers.failed(trigger, now, code=error.code, message=message)
         about = {"trigger_id": trigger.id, "workflow_id": trigger.workflow_id, "code": error.code}
-        get_logger().warning("trigger_refused", extra={**about, "reason": message})
+        # Its words are kept for its owner alone: they may quote the input.
+        get_logger().warning("trigger_refused", extra={**about, "fields": [fault.field for fault in error.errors]})
         count({"kind": trigger.kind}, {"TriggerRefusals": ("Count", 1)}, about)
         return {"run_id": None, "code": error.code}
+
+
+def _trace_id(request: FireRequest) -> str:
+    """Of whatever led to the event; a schedule's run begins a trace."""
+    traceparent = request.event.traceparent if request.event else None
+    return trace_id_of_traceparent(traceparent) or new_trace_id()

@@ -13,6 +13,7 @@ from agent_platform.storage.postgres import credentials_from, open_engine
 from agent_platform.storage.runs import RunRepository
 from agent_platform.storage.triggers import TriggerRepository
 from agent_platform.storage.workflow_definitions import WorkflowDefinitions
+from agent_platform.tracing import flushed
 from agent_platform.workflows.approvals import Approvals
 from agent_platform.workflows.runs import WorkflowRuns
 from agent_platform.workflows.starting import RunStarter
@@ -40,6 +41,7 @@ def _firing() -> Firing:
     return firing_of(load(TriggerWorkflowSettings))
 
 
+@flushed
 @log.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Start the run of one trigger; what Lambda should try again is raised."""

@@ -9,6 +9,7 @@ from agent_platform.storage.approvals import ApprovalRepository
 from agent_platform.storage.executions import ExecutionRepository
 from agent_platform.storage.payloads import PayloadStore
 from agent_platform.storage.runs import RunRepository
+from agent_platform.tracing import flushed
 from agent_platform.workflows.approval_steps import ApprovalSteps
 from agent_platform.workflows.approvals import Approvals
 from agent_platform.workflows.nested_steps import NestedSteps
@@ -31,6 +32,7 @@ def steps() -> WorkflowSteps:
     return WorkflowSteps(data, ApprovalSteps(approvals, data, runs), NestedSteps(nested, data))
 
 
+@flushed
 @log.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _: Any) -> dict[str, Any]:
     """Take one step; errors are raised under their own names, so that the state machine can retry and catch them."""

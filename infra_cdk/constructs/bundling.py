@@ -83,19 +83,20 @@ def pins(requirements: Path) -> dict[str, str]:
 
 @jsii.implements(ILocalBundling)
 class Requirements:
-    """Installs a locked requirements file into `python/`, but what the layers below it bring already.
+    """Installs a locked requirements file, and `more` of them, into `python/`, but what the layers below bring already.
 
     Layers share `/opt/python`, so a package in two layers must have one version.
     """
 
-    def __init__(self, requirements: Path, below: tuple[Path, ...] = ()) -> None:
+    def __init__(self, requirements: Path, below: tuple[Path, ...] = (), more: tuple[Path, ...] = ()) -> None:
         self._requirements = requirements
         self._below = below
+        self._more = more
 
     @property
     def asset_hash(self) -> str:
         """Changes with the locked files and nothing else."""
-        files = (self._requirements, *self._below)
+        files = (self._requirements, *self._below, *self._more)
         return digest(WHEELS, *(file.read_bytes() for file in files if file.is_file()))
 
     def try_bundle(self, output_dir: str, *_: object, **__: object) -> bool:
@@ -119,16 +120,19 @@ class Requirements:
         return True
 
     def _leave_out_what_lies_below(self, wanted: Path) -> Path:
-        mine = pins(self._requirements)
-        theirs = {name: version for below in self._below for name, version in pins(below).items()}
-        clash = [f"{n} {v} and {theirs[n]}" for n, v in mine.items() if theirs.get(n, v) != v]
-        if clash:
-            raise BundlingError(
-                f"{self._requirements.name} and the layers below it pin different versions, and share one folder: "
-                f"{', '.join(clash)}. Lock them together with `make lock`."
-            )
-        blocks = re.split(r"^(?=[a-z0-9])", self._requirements.read_text(), flags=re.MULTILINE | re.IGNORECASE)
-        kept = [b for b in blocks if (pin := _PINNED.match(b)) and pin["name"].lower() not in theirs]
+        there = {name: version for below in self._below for name, version in pins(below).items()}
+        kept: list[str] = []
+        for requirements in (self._requirements, *self._more):
+            mine = pins(requirements)
+            clash = [f"{n} {v} and {there[n]}" for n, v in mine.items() if there.get(n, v) != v]
+            if clash:
+                raise BundlingError(
+                    f"{requirements.name} and the layers below it pin different versions, and share one folder: "
+                    f"{', '.join(clash)}. Lock them together with `make lock`."
+                )
+            blocks = re.split(r"^(?=[a-z0-9])", requirements.read_text(), flags=re.MULTILINE | re.IGNORECASE)
+            kept += [b for b in blocks if (pin := _PINNED.match(b)) and pin["name"].lower() not in there]
+            there |= mine
         wanted.write_text("".join(kept))
         return wanted
 

@@ -10,7 +10,7 @@ from constructs import Construct
 from infra_cdk.constructs.bundling import BuiltFiles, Requirements, SourceTrees, bundling_by
 from infra_cdk.repository import CATALOGUE, PLATFORM, REQUIREMENTS, ROOT, WORKFLOWS
 
-LayerName = Literal["platform", "base", "claude", "postgres", "catalogue"]
+LayerName = Literal["platform", "base", "claude", "kafka", "postgres", "catalogue", "traced_base"]
 
 ARCHITECTURE = lambda_.Architecture.ARM_64
 RUNTIME = lambda_.Runtime.PYTHON_3_13
@@ -38,6 +38,16 @@ class PlatformLayers(Construct):
     @cached_property
     def _claude(self) -> lambda_.LayerVersion:
         return self._on_base("Claude", "claude.txt", "The Claude SDK")
+
+    @cached_property
+    def _kafka(self) -> lambda_.LayerVersion:
+        return self._on_base("Kafka", "kafka.txt", "The Kafka client, and the signer of Amazon MSK")
+
+    @cached_property
+    def _traced_base(self) -> lambda_.LayerVersion:
+        # In one layer: Lambda takes five, and agents that remember have five without OpenTelemetry.
+        both = Requirements(REQUIREMENTS / "base.txt", more=(REQUIREMENTS / "tracing.txt",))
+        return self._layer("TracedBase", both, "Third-party packages of every function, and OpenTelemetry")
 
     @cached_property
     def _postgres(self) -> lambda_.LayerVersion:

@@ -7,7 +7,7 @@ from constructs import Construct
 from infra_cdk.nag import acknowledge
 from infra_cdk.stages import Stage
 
-EXECUTIONS, QUEUED, BATCHES, RUNS = "executions/", "queued/", "batches/", "runs/"
+EXECUTIONS, QUEUED, BATCHES, RUNS, LETTERS = "executions/", "queued/", "batches/", "runs/", "dead_letters/"
 """How the keys of objects begin, by what they belong to (agent_platform.storage.payloads)."""
 
 EXECUTION_DAYS = 400

@@ -185,9 +185,18 @@ def _runtime(around: Surroundings, folder: str, layers: Sequence[LayerName]) -> 
         "runtime": RUNTIME,
         "architecture": ARCHITECTURE,
         "code": _code(folder, bootstrap=False),
-        "layers": [around.layers.named(name) for name in layers],
+        "layers": [around.layers.named(_traced(name) if _is_traced(folder, around) else name) for name in layers],
         "logging_format": lambda_.LoggingFormat.JSON,
     }
+
+
+def _is_traced(folder: str, around: Surroundings) -> bool:
+    """Whether its spans are recorded: not those of what sees tokens whole, and of what runs during a deployment."""
+    return around.stage.traces and folder not in ("authorize", "create_topics", "migrate_database")
+
+
+def _traced(layer: LayerName) -> LayerName:
+    return "traced_base" if layer == "base" else layer
 
 
 def _place(network: Network | None) -> dict[str, Any]:
@@ -216,6 +225,8 @@ def _environment(folder: str, around: Surroundings, network: Network | None, own
         "POWERTOOLS_SERVICE_NAME": folder,
         "POWERTOOLS_METRICS_NAMESPACE": around.stage.prefix,
     }
+    if _is_traced(folder, around):
+        variables["TRACES"] = "xray"
     if network:
         # Without a NAT gateway the way to AWS is IPv6, and only the dual-stack endpoints answer there.
         variables["AWS_USE_DUALSTACK_ENDPOINT"] = "true"

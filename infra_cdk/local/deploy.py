@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import shlex
 import sys
@@ -21,6 +22,12 @@ CDK = ROOT / "infra_cdk/node_modules/.bin/cdk"
 PREFIX = "AgentPlatform-local-"
 SOURCES = ("agent_defs", "cdk.json", "functions", "infra_cdk", "layers", "statemachines")
 LEFT_OUT = {"__pycache__", "node_modules", "local"}
+OTEL = (
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_TRACES_SAMPLER_ARG",
+)
 # A line of CloudFormation's progress: "AgentPlatform-local-Api | 12/47 | 10:46:05 AM | CREATE_COMPLETE | …".
 _PROGRESS = re.compile(rf"^{PREFIX}(\w+) \| +(\d+/\d+) \|")
 
@@ -31,13 +38,29 @@ class Deployment:
 
     api: str
     claude_secret_arn: str
+    outbox_table: str
+    dead_letters_table: str
     migrate_database_function: str
+    create_topics_function: str
+    project_events_function: str
+    relay_to_kafka_function: str
+    projection_dead_letters: str
+    kafka_secret_arn: str | None
 
 
-def context(claude_base_url: str | None, database: dict[str, Any]) -> dict[str, Any]:
+def context(
+    claude_base_url: str | None, database: dict[str, Any], kafka: dict[str, str], wishes: dict[str, Any]
+) -> dict[str, Any]:
     """What the app is told about this laptop; without a base URL the functions speak to Anthropic."""
     given = {"stage": "local", "python": sys.executable, "database": database}
-    return given | ({"claude_base_url": claude_base_url} if claude_base_url else {})
+    return given | kafka | wishes | ({"claude_base_url": claude_base_url} if claude_base_url else {})
+
+
+def wishes() -> dict[str, Any]:
+    """What the user's environment asks of the functions: addresses that webhooks may reach, and where spans go."""
+    egress_allow = os.environ.get("EGRESS_ALLOW", "").strip()
+    otel = {name: value for name in OTEL if (value := os.environ.get(name, "").strip())}
+    return {"egress_allow": egress_allow} | ({"otel": otel} if otel else {})
 
 
 class Deployer:
@@ -98,9 +121,20 @@ class Deployer:
         """
         stacks: dict[str, dict[str, str]] = json.loads(self._outputs.read_text())
         try:
-            api, data = stacks[f"{PREFIX}Api"], stacks[f"{PREFIX}Data"]
+            api, data, events = (stacks[f"{PREFIX}{name}"] for name in ("Api", "Data", "Events"))
             path = f"/restapis/{api['RestApiId']}/{api['ApiStageName']}/_user_request_"
-            return Deployment(self._endpoint + path, data["ClaudeSecretArn"], api["MigrateDatabaseFunctionName"])
+            return Deployment(
+                api=self._endpoint + path,
+                claude_secret_arn=data["ClaudeSecretArn"],
+                outbox_table=data["OutboxTableName"],
+                dead_letters_table=data["DeadLettersTableName"],
+                migrate_database_function=api["MigrateDatabaseFunctionName"],
+                create_topics_function=events["CreateTopicsFunctionName"],
+                project_events_function=events["ProjectEventsFunctionName"],
+                relay_to_kafka_function=events["RelayToKafkaFunctionName"],
+                projection_dead_letters=events["ProjectionDeadLettersUrl"],
+                kafka_secret_arn=events.get("KafkaSecretArn"),
+            )
         except KeyError as missing:
             raise LocalRunError(
                 f"The deployed stacks have no output {missing}: run `make reset`, then `make run`."

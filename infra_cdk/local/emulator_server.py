@@ -4,6 +4,8 @@ The additions name inner parts of MiniStack 1.5.33, which is pinned to that very
 variables: STATE_DIR (MiniStack's own), COMPLETE_MARK, FUNCTION_LOG, and FUNCTIONS_FROM for `make dev`.
 """
 
+import contextvars
+import json
 import os
 import secrets
 import shutil
@@ -18,6 +20,8 @@ from ministack.core import lambda_runtime
 from ministack.services import apigateway_v1, dynamodb, lambda_svc, scheduler, stepfunctions
 
 TRACE_ID = "context.xrayTraceId"
+type Mapping = tuple[str, str, dict[str, Any]]
+"""Account, region and event source mapping."""
 
 
 def keep_stream_records() -> None:
@@ -57,6 +61,76 @@ def keep_fired_schedules() -> None:
         fired.update({(account, region, name): moment for account, region, name, moment in data.get("fired", ())})
 
     scheduler.get_state, scheduler.load_persisted_state = get_state_with_times, load_state_with_times
+
+
+def poll_each_stream_apart() -> None:
+    """Give each function that reads a DynamoDB stream a thread of its own, and heed which records it says have failed.
+
+    MiniStack reads all streams one after the other between its other polls, so one slow function holds up every queue
+    and stream. And it takes a batch for done of which the function has reported records as failed.
+    """
+    poll, sources, execute = lambda_svc._poll_dynamodb_streams, lambda_svc._iter_all_esms, lambda_svc._execute_function
+    positions = lambda_svc._dynamodb_stream_positions
+    polled: contextvars.ContextVar[Mapping | None] = contextvars.ContextVar("polled", default=None)
+
+    def only_the_polled() -> Any:
+        one = polled.get()
+        return iter([one]) if one else sources()
+
+    def execute_and_heed(function: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = execute(function, event)
+        one = polled.get()
+        failed = _first_failed(result) if one and not result.get("error") else None
+        if one is None or failed is None:
+            return result
+        mapping = one[2]
+        with lambda_svc._dynamodb_stream_positions_lock:
+            position = positions[mapping["UUID"]]
+            for record in dynamodb.stream_records_since(_table(mapping), position, mapping.get("BatchSize", 100)):
+                if record["dynamodb"]["SequenceNumber"] == failed:
+                    break
+                position += 1
+            positions[mapping["UUID"]] = position
+        reason = {"errorType": "BatchItemFailures", "errorMessage": f"from {failed} on"}
+        return {"error": True, "body": reason, "log": result.get("log", "")}
+
+    def has_work(one: Mapping) -> bool:
+        account, region, mapping = one
+        if ":dynamodb:" not in mapping.get("EventSourceArn", "") or lambda_svc._esm_inflight.get(mapping["UUID"]):
+            return False
+        end: int = dynamodb.stream_end_position(_table(mapping), account_id=account, region=region)
+        read: int | None = positions.get_scoped(account, region, mapping["UUID"])
+        paused: float = lambda_svc._esm_backoff_until.get_scoped(account, region, mapping["UUID"], 0)
+        return (read is None or read < end) and time.time() >= paused
+
+    def poll_one(one: Mapping) -> None:
+        polled.set(one)
+        poll()
+
+    def poll_apart() -> bool:
+        for one in sources():
+            if has_work(one):
+                lambda_svc._dispatch_esm_batch(one[2]["UUID"], poll_one, one)
+        return False
+
+    lambda_svc._poll_dynamodb_streams = poll_apart
+    lambda_svc._iter_all_esms = only_the_polled
+    lambda_svc._execute_function = execute_and_heed
+
+
+def _table(mapping: dict[str, Any]) -> str:
+    """The name of the table whose stream an event source mapping reads."""
+    arn: str = mapping["EventSourceArn"]
+    return arn.partition("/stream/")[0].rpartition("/")[2]
+
+
+def _first_failed(result: dict[str, Any]) -> str | None:
+    """The sequence number of the first record that a function reports as failed."""
+    body = result.get("body")
+    if isinstance(body, str):
+        body = json.loads(body or "null")
+    failures = body.get("batchItemFailures") if isinstance(body, dict) else None
+    return failures[0]["itemIdentifier"] if failures else None
 
 
 def say_why_executions_ended() -> None:
@@ -176,6 +250,7 @@ def run_functions_from(folder: Path) -> None:
 if __name__ == "__main__":
     keep_stream_records()
     keep_fired_schedules()
+    poll_each_stream_apart()
     say_why_executions_ended()
     end_once_saved(Path(os.environ["COMPLETE_MARK"]))
     log_functions(Path(os.environ["FUNCTION_LOG"]))

@@ -9,7 +9,10 @@ REGION = "us-east-1"
 ACCOUNT = "000000000000"
 # A real AWS profile must never be used by mistake, a key belongs only where it is asked for, and with
 # PYTHONDONTWRITEBYTECODE every start of a Lambda worker would compile what it imports (three times as slow).
-WITHHELD = ("AWS_", "ANTHROPIC_", "CLAUDE_", "CDK_", "PYTHON", "VIRTUAL_ENV", "MAKE", "MFLAGS", "PORT")
+_WITHHELD = ("AWS_", "ANTHROPIC_", "CLAUDE_", "CDK_", "PYTHON", "VIRTUAL_ENV", "MAKE", "MFLAGS", "PORT")
+# These reach a function by its own environment, if at all; what the emulator has would reach every one.
+_FOR_FUNCTIONS = ("KAFKA_", "EGRESS_", "OTEL_")
+WITHHELD = _WITHHELD + _FOR_FUNCTIONS
 
 
 def child_environment(**added: str) -> dict[str, str]:

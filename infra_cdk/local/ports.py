@@ -29,6 +29,8 @@ class Ports:
     emulator: int = 4566
     database: int = 5433
     claude: int = 8790
+    kafka: int = 9092
+    kafka_control: int = 9093
 
 
 @contextmanager

@@ -7,9 +7,10 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
-from infra_cdk.local import database, emulator, offline_claude
-from infra_cdk.local.deploy import Deployer, context
+from infra_cdk.local import bridge, brokers, database, emulator, offline_claude
+from infra_cdk.local.deploy import Deployer, context, wishes
 from infra_cdk.local.display import Display
 from infra_cdk.local.environment import platform_environment
 from infra_cdk.local.errors import LocalRunError
@@ -41,6 +42,7 @@ class Run:
         self.display = display
         self._site_port = site_port
         self._key = offline_claude.api_key()
+        self._given_brokers = brokers.given()
         self._people = credentials(state.credentials)
 
     @property
@@ -61,6 +63,7 @@ class Run:
             self._choose_ports()
             self._start_servers()
         self.deploy()
+        self._start_bridge()
         with self.display.step("Waiting for the first answer"):
             self.start_site()
         self._announce()
@@ -83,8 +86,9 @@ class Run:
         """
         given = context(
             claude_base_url=None if self._key else offline_claude.base_url(self.ports.claude),
-            database={"host": LOOPBACK, "port": self.ports.database, "dbname": database.NAME}
-            | self._people["database"],
+            database=self._database,
+            kafka=self._brokers.context,
+            wishes=wishes(),
         )
         deployer = Deployer(self.children, self.state, self.ports.emulator, given)
         current = deployer.is_current
@@ -99,6 +103,11 @@ class Run:
                 for person in ROLES:
                     self.seeder.ensure_user(person, self._people[person])
             deployer.finish()
+
+    @property
+    def _database(self) -> dict[str, Any]:
+        """What the platform connects to, with its password."""
+        return {"host": LOOPBACK, "port": self.ports.database, "dbname": database.NAME} | self._people["database"]
 
     def reserve_front(self) -> socket.socket:
         """The socket that the gateway will serve on; held from the start, since a deployment may take a minute."""
@@ -133,26 +142,58 @@ class Run:
         for sentence in moved:
             self.display.say(sentence)
         self._front = self.reserve_front()
+        self._brokers = self._given_brokers or brokers.own(self.ports.kafka)
         self.emulator = emulator.emulator(self.state, self.ports.emulator, self.functions_from)
 
     def _start_servers(self) -> None:
         password = self._people["database"]["password"]
-        with self.display.step("Database, emulated AWS cloud" + ("" if self._key else ", offline Claude")) as step:
+        started = ["Database", "emulated AWS cloud"]
+        started += ["Kafka brokers"] if self._brokers.own else []
+        started += [] if self._key else ["offline Claude"]
+        with self.display.step(", ".join(started)) as step:
             if database.prepare(self.state, password):
                 emulator.forget(self.state)  # the two belong together: what one lost, the other must not know
             emulator.restore(self.state)
             postgres = database.database(self.state, self.ports.database)
             claude = offline_claude.offline_claude(self.state, self.ports.claude)
-            for child in (postgres, self.emulator) if self._key else (postgres, self.emulator, claude):
-                self.children.start(child)
+            kafka = brokers.server(self.state, self.ports.kafka, self.ports.kafka_control)
+            for child, wanted in (
+                (postgres, True),
+                (self.emulator, True),
+                (kafka, self._brokers.own),
+                (claude, not self._key),
+            ):
+                if wanted:
+                    self.children.start(child)
             step.note = "database"
             postgres.wait_until(lambda: database.answers(self.ports.database, password), database.START_SECONDS)
             database.create_owner(self.ports.database, **self._people["database"])
             step.note = "emulated AWS cloud"
             self.emulator.wait_until(lambda: emulator.answers(self.ports.emulator), emulator.START_SECONDS)
+            if self._brokers.own:
+                step.note = "Kafka brokers"
+                kafka.wait_until(lambda: brokers.answers(self.ports.kafka_control), brokers.START_SECONDS)
             if not self._key:
                 step.note = "offline Claude"
                 claude.wait_until(lambda: offline_claude.answers(self.ports.claude), offline_claude.START_SECONDS)
+
+    def _start_bridge(self) -> None:
+        """Let events go from the brokers to the audit log and the figures."""
+        if not self._brokers.own:
+            with self.display.step(f"Kafka topics on {self._brokers.bootstrap}"):
+                self.seeder.create_topics()
+        deployed = self.deployment
+        options = bridge.Options(
+            endpoint=emulator.endpoint(self.ports.emulator),
+            project_events=deployed.project_events_function,
+            relay_to_kafka=deployed.relay_to_kafka_function,
+            dead_letters_queue=deployed.projection_dead_letters,
+            outbox_table=deployed.outbox_table,
+            dead_letters_table=deployed.dead_letters_table,
+            database=self._database,
+            catches_up=self._brokers.own,
+        )
+        self.children.start(bridge.bridge(self.state, self._brokers, deployed.kafka_secret_arn, options))
 
     def _announce(self) -> None:
         write_private(
@@ -162,6 +203,8 @@ class Run:
                 "site": self.address,
                 "emulator": emulator.endpoint(self.ports.emulator),
                 "claude": None if self._key else offline_claude.base_url(self.ports.claude),
+                "kafka": self._brokers.bootstrap,
+                "kafka_control": brokers.control_url(self.ports.kafka_control) if self._brokers.own else None,
             },
         )
         admin, demo = self._people["admin"], self._people["demo"]
@@ -173,6 +216,7 @@ class Run:
                 f"          {admin['email']}  {admin['password']}",
                 f"API       {self.address}/api/v1",
                 f"Model     {offline_claude.who_answers()}",
+                f"Kafka     {self._brokers.bootstrap}" + (": brokers of this run" if self._brokers.own else ""),
                 f"Logs      {self.state.logs}",
                 "Stop      Ctrl-C; accounts and executions are kept (`make reset` forgets them)",
             ],

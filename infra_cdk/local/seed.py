@@ -41,8 +41,18 @@ class Seeder:
         """
         self._migrate({})
 
+    def create_topics(self) -> None:
+        """Make the Kafka topics on brokers that are not the run's own.
+
+        Raises:
+            LocalRunError: they are not reached, or refuse; carries the reason.
+        """
+        self._invoke(self._deployment.create_topics_function, {}, "The Kafka topics cannot be made")
+
     def _migrate(self, wanted: dict[str, Any]) -> None:
-        function = self._deployment.migrate_database_function
+        self._invoke(self._deployment.migrate_database_function, wanted, "The database cannot be prepared")
+
+    def _invoke(self, function: str, wanted: dict[str, Any], failed: str) -> None:
         try:
             answer = self._lambda.invoke(FunctionName=function, Payload=json.dumps(wanted).encode())
         except (BotoCoreError, ClientError) as error:
@@ -50,7 +60,7 @@ class Seeder:
         told: dict[str, Any] = json.loads(answer["Payload"].read() or b"{}")
         if "FunctionError" in answer:
             why = f"{told.get('errorType')}: {told.get('errorMessage')}"
-            raise LocalRunError(f"The database cannot be prepared: {why}. The log `functions.log` has more.")
+            raise LocalRunError(f"{failed}: {why}. The log `functions.log` has more.")
 
     def put_claude_key(self, key: str) -> None:
         """Store the key that the functions use (the offline Claude takes any)."""

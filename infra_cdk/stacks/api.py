@@ -16,7 +16,9 @@ from infra_cdk.constructs.platform_function import PlatformFunction, Surrounding
 from infra_cdk.constructs.rest_api import RestApi
 from infra_cdk.constructs.web_acl import WebAcl
 from infra_cdk.nag import acknowledge, explain_wildcards
+from infra_cdk.operating import let_it_operate, operating_environment
 from infra_cdk.stacks.data import DataStack
+from infra_cdk.stacks.events import EventsStack
 from infra_cdk.stages import Stage
 from infra_cdk.state_machines import LINES, arn_base, map_runs_arn, runs_arn, state_machine_arn, workflow_prefix
 from infra_cdk.workflows.control_plane import let_it_manage_workflows, workflow_environment
@@ -42,7 +44,7 @@ class ApiStack(Stack):
         checkout: Checkout | None,
         data: DataStack,
         agents: Sequence[tuple[AgentFunction, PlatformFunction]],
-        bus_name: str,
+        events: EventsStack,
         workflows: WorkflowRole,
         **options: Any,
     ) -> None:
@@ -51,8 +53,13 @@ class ApiStack(Stack):
         self._data = data
         self._around = Surroundings(stage, PlatformLayers(self, "Layers"), checkout)
         self.authorize = self._authorize()
+        bus_name = events.bus_name
         self.triggers = Triggers(self, "Triggers", around=self._around, data=data, bus_name=bus_name)
-        self.control_plane = self._control_plane(workflow_environment(stage, data, workflows, self.triggers, bus_name))
+        self.control_plane = self._control_plane(
+            workflow_environment(stage, data, workflows, self.triggers, bus_name)
+            | operating_environment(stage, data, events, checkout)
+        )
+        let_it_operate(self.control_plane, stage=stage, data=data, events=events)
         let_it_manage_workflows(
             self.control_plane, stage=stage, data=data, runs_as=workflows, triggers=self.triggers, bus_name=bus_name
         )
@@ -89,7 +96,7 @@ class ApiStack(Stack):
         function.allow(["secretsmanager:GetSecretValue"], [data.jwt_secret.secret_arn])
         return function
 
-    def _control_plane(self, of_workflows: dict[str, str]) -> PlatformFunction:
+    def _control_plane(self, more: dict[str, str]) -> PlatformFunction:
         data = self._data
         tables = data.tables
         executions, tokens = tables.executions, tables.tokens
@@ -117,7 +124,7 @@ class ApiStack(Stack):
                 "RUN_AGENT_STATE_MACHINE_ARN": run_agent,
                 "RUN_BATCH_STATE_MACHINE_ARN": run_batch,
                 "TOKENS_TABLE": tokens.table_name,
-                **of_workflows,
+                **more,
             },
         )
         indexes = [f"{executions.table_arn}/index/{name}" for name in ("by_owner", "by_owner_and_agent")]

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from aws_cdk import CfnOutput, SecretValue, Stack
+from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secrets
 from constructs import Construct
 
@@ -31,14 +32,19 @@ class DataStack(Stack):
         self._payloads_arn = self.export_value(self.payloads.bucket_arn)
         self.jwt_secret = self._signing_key(stage)
         self.claude_secret = self._claude_key(stage)
+        self.webhook_secret = self._webhook_key(stage)
         self.network: Network | None = None
+        self.cluster: rds.DatabaseCluster | None = None
         if stage.aurora:
             self.network = Network(self, "Network", stage)
             database = Database(self, "Database", stage=stage, capacity=stage.aurora, network=self.network)
+            self.cluster = database.cluster
             self.database_secret: secrets.ISecret = database.secret
         else:
             self.database_secret = self._given_database(stage, checkout)
         CfnOutput(self, "ClaudeSecretArn", value=self.claude_secret.secret_arn)
+        CfnOutput(self, "OutboxTableName", value=self.tables.outbox.table_name)
+        CfnOutput(self, "DeadLettersTableName", value=self.tables.dead_letters.table_name)
 
     def payload_objects(self, prefix: str) -> str:
         """The ARNs of the payloads whose keys begin so, for a grant in another stack."""
@@ -61,6 +67,26 @@ class DataStack(Stack):
             secret,
             "AwsSolutions-SMG4",
             "Rotated by hand in two steps, so that no valid token is refused (docs/operations.md).",
+        )
+        return secret
+
+    def _webhook_key(self, stage: Stage) -> secrets.Secret:
+        secret = secrets.Secret(
+            self,
+            "WebhookKey",
+            description="Keys that the secrets of webhooks are derived from: the active key's id, and a key per id",
+            generate_secret_string=secrets.SecretStringGenerator(
+                secret_string_template=json.dumps({"active": "k1"}),
+                generate_string_key="k1",
+                password_length=SIGNING_KEY_CHARACTERS,
+                exclude_punctuation=True,
+            ),
+            removal_policy=stage.removal_policy,
+        )
+        acknowledge(
+            secret,
+            "AwsSolutions-SMG4",
+            "Every receiver verifies by a secret that is derived from it: rotating it gives all webhooks new ones.",
         )
         return secret
 

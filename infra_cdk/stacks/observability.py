@@ -1,4 +1,4 @@
-"""What an operator sees and is told: one dashboard, and alarms that reach a topic."""
+"""What an operator sees and is told: dashboards, and alarms that reach a topic."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,17 +9,17 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra_cdk.agent_functions import AgentFunction
+from infra_cdk.constructs.boards import Boards
 from infra_cdk.constructs.platform_function import PlatformFunction
-from infra_cdk.stacks.agents import group_function_name
 from infra_cdk.stacks.api import GATEWAY_SECONDS, ApiStack
+from infra_cdk.stacks.data import DataStack
+from infra_cdk.stacks.dead_letters import DeadLettersStack
 from infra_cdk.stacks.events import EventsStack
 from infra_cdk.stacks.workflows import WorkflowsStack
 from infra_cdk.stages import Stage
-from infra_cdk.state_machines import workflow_prefix
 
 PERIOD = Duration.minutes(5)
 SLOW_MILLISECONDS = (GATEWAY_SECONDS - 4) * 1000
@@ -28,9 +28,37 @@ SLOW_MILLISECONDS = (GATEWAY_SECONDS - 4) * 1000
 RELAY_LAG_MILLISECONDS = 60_000
 ERROR_PERCENT = 5
 
+WAITING_SECONDS = 300
+"""How long a message may wait in a queue of work."""
+
+RETRYING_SECONDS = 1800
+"""The same for webhooks, whose retries wait up to fifteen minutes in their queue, and count as waiting there."""
+
+RECORDS_BEHIND = 10_000
+"""How many records of a topic the projections may lack: about a minute of work."""
+
+STUCK_SECONDS = 900
+"""How long a letter may lie in its queue before it is where operators look."""
+
+BUSY_PERCENT = 90
+CONNECTIONS_SHARE = 0.8
+"""Of the connections that the database takes."""
+
+HOURLY_SHARE = 0.25
+"""Of a day's budget: spent in one hour, something has run away, and nobody should wait for the day to end."""
+
+LETTERS = {
+    "relay-bus": ("DeadLetters", "events could not be published on the bus"),
+    "relay-kafka": ("KafkaDeadLetters", "events could not be published on Kafka"),
+    "projections": ("EventsNotKept", "events could not be kept in the audit log"),
+    "tracking": ("RunsNotTracked", "ends of workflow runs could not be recorded, or decisions not be delivered"),
+    "triggers": ("TriggersLost", "schedules or events of users started no run"),
+}
+"""Dead letters that tell of a fault of the platform, by source: the alarm, and what it means."""
+
 
 class ObservabilityStack(Stack):
-    """Topic, alarms, dashboard."""
+    """Topic, alarms, dashboards."""
 
     def __init__(
         self,
@@ -38,9 +66,11 @@ class ObservabilityStack(Stack):
         stack_id: str,
         *,
         stage: Stage,
+        data: DataStack,
         api: ApiStack,
         events: EventsStack,
         workflows: WorkflowsStack,
+        dead_letters: DeadLettersStack,
         agents: Sequence[tuple[AgentFunction, PlatformFunction]],
         **options: Any,
     ) -> None:
@@ -53,8 +83,10 @@ class ObservabilityStack(Stack):
         self._gateway = api.gateway.api
         self._alarms: list[cloudwatch.Alarm] = [
             *self._gateway_alarms(api),
-            *self._relay_alarms(events),
-            *self._workflow_alarms(api, workflows),
+            *self._event_alarms(events),
+            *self._letter_alarms(dead_letters),
+            *self._database_alarms(data),
+            *self._budget_alarms(),
             self._alarm(
                 "ExecutionsFail",
                 workflows.run_agent.metric_failed(period=PERIOD, statistic="Sum"),
@@ -75,7 +107,7 @@ class ObservabilityStack(Stack):
                 self._add_agent_alarms(agent, function)
         if stage.metric_math_alarms:
             self._alarms.append(self._error_share_alarm())
-        self._dashboard(api, events, workflows)
+        self._boards(data, api, events, workflows, dead_letters)
         CfnOutput(self, "AlarmTopicArn", value=self.topic.topic_arn)
 
     def _alarm_topic(self) -> sns.Topic:
@@ -115,7 +147,13 @@ class ObservabilityStack(Stack):
             ),
             self._alarm(
                 "ModelSuspended",
-                self._of_agents("Failures", "Sum", code="model_circuit_open"),
+                cloudwatch.Metric(
+                    namespace=self._stage.prefix,
+                    metric_name="Failures",
+                    dimensions_map={"code": "model_circuit_open", "service": "run_agent"},
+                    period=PERIOD,
+                    statistic="Sum",
+                ),
                 1,
                 "Claude failed so often that its circuit breaker is open and executions are refused",
             ),
@@ -128,28 +166,98 @@ class ObservabilityStack(Stack):
             ),
         ]
 
-    def _relay_alarms(self, events: EventsStack) -> list[cloudwatch.Alarm]:
-        waiting = _depth(events.dead_letters)
-        lag = events.relay.function.metric("IteratorAge", period=PERIOD, statistic="Maximum")
-        return [
-            self._alarm("DeadLetters", waiting, 1, "events could not be published and wait in the dead-letter queue"),
-            self._alarm("RelayLag", lag, RELAY_LAG_MILLISECONDS, "events reach the bus late"),
-        ]
+    def _event_alarms(self, events: EventsStack) -> list[cloudwatch.Alarm]:
+        def lag(relay: PlatformFunction) -> cloudwatch.Metric:
+            return relay.function.metric("IteratorAge", period=PERIOD, statistic="Maximum")
 
-    def _workflow_alarms(self, api: ApiStack, workflows: WorkflowsStack) -> list[cloudwatch.Alarm]:
-        """That a run fails is its owner's to see; these tell what the platform owes every run."""
-        return [
+        alarms = [
+            self._alarm("RelayLag", lag(events.relay), RELAY_LAG_MILLISECONDS, "events reach the bus late"),
             self._alarm(
-                "RunsNotTracked",
-                _depth(workflows.tracking.dead_letters),
+                "ProjectionsFail",
+                events.project_events.count_failures(PERIOD),
                 1,
-                "ends of workflow runs could not be recorded, or decisions not be delivered",
+                "events do not reach the audit log and the figures",
             ),
             self._alarm(
-                "TriggersLost",
-                _depth(api.triggers.dead_letters),
+                "WebhooksFail",
+                events.deliver_webhooks.count_failures(PERIOD),
                 1,
-                "schedules or events of users started no run",
+                "webhooks are not sent, and no receiver is at fault",
+            ),
+            self._alarm(
+                "WebhooksLate",
+                events.webhook_queue.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum"),
+                RETRYING_SECONDS,
+                "events wait too long to be sent to the addresses that users named",
+            ),
+        ]
+        if events.projection_queue:
+            waiting = events.projection_queue.metric_approximate_age_of_oldest_message(
+                period=PERIOD, statistic="Maximum"
+            )
+            alarms.append(self._alarm("ProjectionsLate", waiting, WAITING_SECONDS, "audit log and figures lag behind"))
+        if events.relay_to_kafka:
+            alarms.append(
+                self._alarm(
+                    "RelayToKafkaLag", lag(events.relay_to_kafka), RELAY_LAG_MILLISECONDS, "events reach Kafka late"
+                )
+            )
+        if events.relay_to_kafka and self._stage.runs_on == "lambda":
+            behind = events.project_events.function.metric("OffsetLag", period=PERIOD, statistic="Maximum")
+            alarms.append(self._alarm("ProjectionsLate", behind, RECORDS_BEHIND, "audit log and figures lag behind"))
+        return alarms
+
+    def _letter_alarms(self, dead_letters: DeadLettersStack) -> list[cloudwatch.Alarm]:
+        """That a run fails, or a receiver of webhooks, is its owner's to see: these tell what the platform owes."""
+        alarms = []
+        for source, (name, meaning) in LETTERS.items():
+            if source in dead_letters.queues:
+                found = cloudwatch.Metric(
+                    namespace=self._stage.prefix,
+                    metric_name="OpenDeadLetters",
+                    dimensions_map={"source": source, "service": "dead_letters"},
+                    period=PERIOD,
+                    statistic="Maximum",
+                )
+                # The number is written whenever it changes, and holds until then.
+                alarms.append(self._alarm(name, found, 1, meaning, missing=cloudwatch.TreatMissingData.IGNORE))
+        for source, queue in dead_letters.queues.items():
+            name = "".join(word.title() for word in source.split("-"))
+            age = queue.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum")
+            meaning = f"dead letters of {source} stay in their queue: nothing takes them to where operators look"
+            alarms.append(self._alarm(f"LettersStuck{name}", age, STUCK_SECONDS, meaning))
+        return alarms
+
+    def _database_alarms(self, data: DataStack) -> list[cloudwatch.Alarm]:
+        aurora = self._stage.aurora
+        if data.cluster is None or aurora is None:
+            return []
+        used = data.cluster.metric("ACUUtilization", period=PERIOD, statistic="Average")
+        connections = data.cluster.metric_database_connections(period=PERIOD, statistic="Maximum")
+        most = int(aurora.connections * CONNECTIONS_SHARE)
+        return [
+            self._alarm("DatabaseFull", used, BUSY_PERCENT, "the database works at the end of its capacity", 3),
+            self._alarm("DatabaseConnections", connections, most, "the database is about to refuse connections"),
+        ]
+
+    def _budget_alarms(self) -> list[cloudwatch.Alarm]:
+        def cost(over: Duration) -> cloudwatch.Metric:
+            return cloudwatch.Metric(
+                namespace=self._stage.prefix,
+                metric_name="CostUsd",
+                dimensions_map={"service": "run_agent"},
+                period=over,
+                statistic="Sum",
+            )
+
+        of_day = self._stage.daily_budget_usd
+        of_hour = of_day * HOURLY_SHARE
+        return [
+            self._alarm(
+                "BudgetBurn", cost(Duration.days(1)), of_day, f"executions of one day cost {of_day:g} USD or more"
+            ),
+            self._alarm(
+                "BudgetSpike", cost(Duration.hours(1)), of_hour, f"executions of one hour cost {of_hour:g} USD or more"
             ),
         ]
 
@@ -162,15 +270,24 @@ class ObservabilityStack(Stack):
         self._alarm(f"{name}Throttles", lambda_.metric_throttles(period=PERIOD), 1, f"calls of {name} are refused")
         self._alarm(f"{name}Slow", duration, slow, f"{name} comes close to its time limit")
 
-    def _alarm(self, construct_id: str, metric: cloudwatch.IMetric, threshold: float, meaning: str) -> cloudwatch.Alarm:
+    def _alarm(
+        self,
+        construct_id: str,
+        metric: cloudwatch.IMetric,
+        threshold: float,
+        meaning: str,
+        periods: int = 1,
+        *,
+        missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
+    ) -> cloudwatch.Alarm:
         alarm = cloudwatch.Alarm(
             self,
             construct_id,
             metric=metric,
             threshold=threshold,
-            evaluation_periods=1,
+            evaluation_periods=periods,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            treat_missing_data=missing,
             alarm_description=f"{self._stage.prefix}: {meaning}. See docs/operations.md.",
         )
         alarm.add_alarm_action(actions.SnsAction(self.topic))
@@ -188,112 +305,30 @@ class ObservabilityStack(Stack):
         )
         return self._alarm("ErrorShare", share, ERROR_PERCENT, f"{ERROR_PERCENT}% or more of the requests end in a 5xx")
 
-    def _dashboard(self, api: ApiStack, events: EventsStack, workflows: WorkflowsStack) -> None:
-        board = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=self._stage.prefix)
-        board.add_widgets(
-            _graph("Requests", self._gateway.metric_count(period=PERIOD)),
-            _graph("Refused and failed", self._gateway.metric_client_error(), self._gateway.metric_server_error()),
-            _graph(
-                "Latency of the API",
-                *(self._gateway.metric_latency(period=PERIOD, statistic=each) for each in ("p50", "p99")),
-            ),
-        )
-        board.add_widgets(
-            *(
-                cloudwatch.GraphWidget(title=f"Agents: {title} by group", left=[self._by_group(metric, statistic)])
-                for title, metric, statistic in (
-                    ("invocations", "Invocations", "Sum"),
-                    # A request answered with a 5xx is none of Lambda's errors: "Refused and failed" has those.
-                    ("crashes and failed steps", "Errors", "Sum"),
-                    ("duration", "Duration", "p99"),
-                )
+    def _boards(
+        self,
+        data: DataStack,
+        api: ApiStack,
+        events: EventsStack,
+        workflows: WorkflowsStack,
+        dead_letters: DeadLettersStack,
+    ) -> None:
+        parts = Boards(self._stage, PERIOD)
+        rows = {
+            "platform": [*parts.platform(api, data.cluster), [parts.alarms(self._alarms)]],
+            "agents": parts.agents(),
+            "workflows": parts.workflows(workflows),
+            "events": parts.events(events, dead_letters),
+            "cost": parts.cost(),
+        }
+        if self._stage.dashboards == "one":
+            board = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=self._stage.prefix)
+            for row in (row for of_part in rows.values() for row in of_part):
+                board.add_widgets(*row)
+            return
+        for name, of_part in rows.items():
+            board = cloudwatch.Dashboard(
+                self, f"{name.title()}Dashboard", dashboard_name=f"{self._stage.prefix}-{name}"
             )
-        )
-        board.add_widgets(
-            *(
-                cloudwatch.GraphWidget(title=title, left=[self._each("group", metric, statistic)])
-                for title, metric, statistic in (
-                    ("Executions by group", "Executions", "Sum"),
-                    ("Cost in USD by group", "CostUsd", "Sum"),
-                    ("Answered from cache by group", "CacheHits", "Sum"),
-                )
-            )
-        )
-        board.add_widgets(
-            cloudwatch.GraphWidget(title="Refusals by reason", left=[self._each("code", "Refusals", "Sum")]),
-            cloudwatch.GraphWidget(title="Failures by reason", left=[self._each("code", "Failures", "Sum")]),
-            cloudwatch.GraphWidget(title="Handed to a person", left=[self._each("group", "Escalations", "Sum")]),
-        )
-        board.add_widgets(
-            cloudwatch.GraphWidget(title="Workflow runs", left=[self._of_workflows("ExecutionsStarted")]),
-            cloudwatch.GraphWidget(title="Workflow runs that failed", left=[self._of_workflows("ExecutionsFailed")]),
-            _graph(
-                "Steps of workflows that ask no agent",
-                *(workflows.step.function.metric_duration(statistic=each) for each in ("p50", "p99")),
-            ),
-        )
-        board.add_widgets(
-            _graph(
-                "Executions in the background",
-                workflows.run_agent.metric_started(),
-                workflows.run_agent.metric_failed(),
-            ),
-            _graph("Relay lag", events.relay.function.metric("IteratorAge", statistic="Maximum")),
-            _graph(
-                "Dead letters",
-                *(
-                    _depth(queue, label)
-                    for queue, label in (
-                        (events.dead_letters, "events"),
-                        (workflows.tracking.dead_letters, "workflow runs"),
-                        (api.triggers.dead_letters, "triggers"),
-                    )
-                ),
-            ),
-        )
-        board.add_widgets(
-            _graph("Control plane", api.control_plane.function.metric_duration(statistic="p99")),
-            _graph("Authorizer", api.authorize.function.metric_duration(statistic="p99")),
-            cloudwatch.AlarmStatusWidget(title="Alarms", alarms=self._alarms),
-        )
-
-    def _of_workflows(self, metric: str) -> cloudwatch.MathExpression:
-        """A metric of Step Functions, one line for each workflow: they come and go, so by what their names have."""
-        terms = " ".join(workflow_prefix(self._stage).strip("-").split("-")[1:])
-        search = f'{{AWS/States,StateMachineArn}} MetricName="{metric}" {terms}'
-        return cloudwatch.MathExpression(
-            expression=f"SEARCH('{search}', 'Sum', {PERIOD.to_seconds()})", label="", using_metrics={}
-        )
-
-    def _of_agents(self, metric: str, statistic: str, **dimensions: str) -> cloudwatch.Metric:
-        """A metric that the agents' functions write into their log."""
-        return cloudwatch.Metric(
-            namespace=self._stage.prefix,
-            metric_name=metric,
-            dimensions_map={**dimensions, "service": "run_agent"},
-            period=PERIOD,
-            statistic=statistic,
-        )
-
-    def _each(self, dimension: str, metric: str, statistic: str) -> cloudwatch.MathExpression:
-        """A metric of the agents' functions, one line for each value of a dimension."""
-        search = f'{{{self._stage.prefix},{dimension},service}} MetricName="{metric}"'
-        return cloudwatch.MathExpression(
-            expression=f"SEARCH('{search}', '{statistic}', {PERIOD.to_seconds()})", label="", using_metrics={}
-        )
-
-    def _by_group(self, metric: str, statistic: str) -> cloudwatch.MathExpression:
-        names = group_function_name(self._stage, "")
-        search = f'{{AWS/Lambda,FunctionName}} MetricName="{metric}" FunctionName="{names}"'
-        return cloudwatch.MathExpression(
-            expression=f"SEARCH('{search}', '{statistic}', {PERIOD.to_seconds()})", label="", using_metrics={}
-        )
-
-
-def _depth(queue: sqs.IQueue, label: str | None = None) -> cloudwatch.Metric:
-    """How many messages wait in a dead-letter queue."""
-    return queue.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum", label=label)
-
-
-def _graph(title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.GraphWidget:
-    return cloudwatch.GraphWidget(title=title, left=list(metrics))
+            for row in of_part:
+                board.add_widgets(*row)

@@ -89,6 +89,8 @@ class RunTracking(Construct):
             layers=["platform", "base"],
             timeout=Duration.minutes(5),
             memory_mb=512,
+            # By its name the control plane has it do again what it could not do.
+            function_name=f"{stage.prefix}-track_workflow",
             # Nobody waits for it.
             snap_start=False,
             gives_up_to=self.dead_letters,

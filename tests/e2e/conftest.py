@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.e2e.platform_process import ROOT, PlatformProcess
+from tests.fakes.receiver import Receiver, running_receiver
 
 REFERENCE = "finance-accounting/three-way-match-checker"
 
@@ -22,9 +23,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def the_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProcess]:
+def the_receiver() -> Iterator[Receiver]:
+    """A server of somebody else's that webhooks of the platform may reach."""
+    with running_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="session")
+def the_platform(tmp_path_factory: pytest.TempPathFactory, the_receiver: Receiver) -> Iterator[PlatformProcess]:
     """The process; a test that stops it need not start it again."""
-    process = PlatformProcess(tmp_path_factory.mktemp("platform") / "state")
+    process = PlatformProcess(tmp_path_factory.mktemp("platform") / "state", EGRESS_ALLOW=the_receiver.allow)
     try:
         yield process
     finally:

@@ -17,10 +17,14 @@ STOP_SECONDS = 40.0
 
 
 class PlatformProcess:
-    """Starts and stops the runner, and knows every process that belongs to it."""
+    """Starts and stops the runner, and knows every process that belongs to it.
 
-    def __init__(self, directory: Path) -> None:
+    `environment` is what every start is told beside our own.
+    """
+
+    def __init__(self, directory: Path, **environment: str) -> None:
         self.directory = directory
+        self._environment = environment
         self.output = directory.with_name(f"{directory.name}.out")
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -30,7 +34,7 @@ class PlatformProcess:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "infra_cdk.local", "run"],
                 cwd=ROOT,
-                env={**_own_environment(), "PLATFORM_STATE_DIR": str(self.directory), **environment},
+                env={**self._told, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -52,6 +56,23 @@ class PlatformProcess:
             assert process.poll() is None, f"The platform did not start:\n{self.said}"
             assert time.monotonic() < deadline, f"The platform was not up in {START_SECONDS:g} s:\n{self.said}"
             time.sleep(0.1)
+
+    def command(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command of the project at this platform, as `make` runs it."""
+        return subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            env=self._told,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=STOP_SECONDS,
+            check=False,
+        )
+
+    @property
+    def _told(self) -> dict[str, str]:
+        return {**_own_environment(), "PLATFORM_STATE_DIR": str(self.directory), **self._environment}
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         """Ask it to end; returns its exit code."""
@@ -110,5 +131,6 @@ class PlatformProcess:
 
 
 def _own_environment() -> dict[str, str]:
-    """Ours, without the coverage of pytest and without a key: the offline Claude answers."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "ANTHROPIC_", "PORT"))}
+    """Ours, without the coverage of pytest, and without a key and brokers: the platform has its own."""
+    foreign = ("PYTEST_", "ANTHROPIC_", "PORT", "KAFKA_", "EGRESS_", "OTEL_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}

@@ -3,14 +3,13 @@
 import json
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import boto3
 import httpx
 import pytest
 
-from tests.e2e.conftest import REFERENCE, sign_in
+from tests.e2e.conftest import REFERENCE
 from tests.e2e.platform_process import PlatformProcess
 
 PATIENCE_SECONDS = 30.0
@@ -78,16 +77,3 @@ def test_an_execution_is_announced_once_as_a_cloud_event(
     assert event["detail"]["specversion"] == "1.0"
     assert event["detail"]["type"] == "agent.executed"
     assert event["detail"]["subject"] == REFERENCE
-
-
-def test_events_are_relayed_after_a_restart_too(
-    demo: httpx.Client, platform: PlatformProcess, example_input: dict[str, object]
-) -> None:
-    for _ in range(3):
-        execute(demo, example_input)
-    platform.stop()
-    platform.start()
-
-    with closing(Events(platform)) as events, platform.client() as client:
-        sign_in(client, platform.account("demo"))
-        assert events.until(execute(client, example_input))

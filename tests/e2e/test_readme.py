@@ -22,6 +22,11 @@ def readme_blocks() -> list[str]:
     return [re.sub(rf"^{indent}", "", block, flags=re.MULTILINE).strip() for indent, block in BLOCK.findall(text)]
 
 
+def walks() -> list[str]:
+    """The blocks that speak to the running platform, in order."""
+    return [block for block in readme_blocks() if block.startswith(("curl ", "until curl "))]
+
+
 def environment(**more: str) -> dict[str, str]:
     """Ours, without what this make tells its children, and without any AWS account."""
     mine = {
@@ -49,7 +54,9 @@ def test_this_file_executes_every_command_of_the_readme() -> None:
         "make run",  # the platform of these tests: the same module, see PlatformProcess.launch
         "make test",  # what runs this test
         ADDRESS,
-        *(block for block in readme_blocks() if block.startswith("curl ")),
+        *walks(),
+        'make dead-letters ARGS="list"',
+        "make rebuild-projections",
         "make agents-check",
         "make agent ID=finance-accounting/three-way-match-checker",
         "make synth STAGE=dev",
@@ -97,15 +104,30 @@ def test_the_third_walk_ends_with_a_run_that_succeeded(platform: PlatformProcess
     assert last["cost_usd"] > 0
 
 
+def test_the_fourth_walk_ends_with_the_figures(platform: PlatformProcess, tmp_path: Path) -> None:
+    done = run(walk(platform, 4, tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    heading, *rows = done.stdout[done.stdout.rindex("\n}\n") + 3 :].splitlines()
+    assert "agent_id" in heading.split(",")
+    assert any("finance-accounting/three-way-match-checker" in row for row in rows)
+
+
+def test_dead_letters_are_listed_and_figures_counted_anew(platform: PlatformProcess) -> None:
+    for command in ('make dead-letters ARGS="list"', "make rebuild-projections"):
+        done = run(command, PLATFORM_STATE_DIR=str(platform.directory))
+
+        assert done.returncode == 0, done.stderr
+
+
 def walk(platform: PlatformProcess, blocks: int, folder: Path) -> str:
     """The first blocks of curl, one after the other, at this platform's address, for an account of their own.
 
     Their files are put into a folder of their own too: several walks go at once.
     """
     api = f"API={platform.running['site']}/api/v1"
-    walks = [block for block in readme_blocks() if block.startswith("curl ")][:blocks]
-    text = "\n".join([api, *walks]).replace("kim@example.org", f"kim-{time.time_ns()}@example.org")
-    return text.replace("/tmp/", f"{folder}/")  # noqa: S108
+    text = "\n".join([api, *walks()[:blocks]]).replace("kim@example.org", f"kim-{time.time_ns()}@example.org")
+    return text.replace("/tmp/", f"{folder}/")
 
 
 def test_agents_check_finds_no_fault() -> None:

@@ -24,6 +24,14 @@ SESSIONS_TABLE = "sessions"
 BATCHES_TABLE = "batches"
 RUNS_TABLE = "runs"
 APPROVALS_TABLE = "approvals"
+DEAD_LETTERS_TABLE = "dead-letters"
+WEBHOOKS_TABLE = "webhooks"
+WEBHOOKS_QUEUE_URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/webhooks"
+WEBHOOK_SECRET = "webhook-key"
+REDRIVE_FUNCTIONS = {
+    source: f"redrive-{source}"
+    for source in ("relay-bus", "relay-kafka", "projections", "webhooks", "tracking", "triggers")
+}
 PAYLOADS_BUCKET = "payloads"
 RUN_AGENT_STATE_MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:run_agent"
 RUN_AGENT_ENVIRONMENT = {
@@ -87,6 +95,8 @@ def make_governance_tables() -> None:
     _table(BATCHES_TABLE, "id", by_owner="owner")
     _table(RUNS_TABLE, "id", by_owner="owner", by_workflow="owner_workflow", open_runs="open")
     _table(APPROVALS_TABLE, "id", "candidate", by_candidate="candidate", by_run="run_id")
+    _table(DEAD_LETTERS_TABLE, "id", by_state="state")
+    _table(WEBHOOKS_TABLE, "pk", "sk")
     boto3.client("s3").create_bucket(Bucket=PAYLOADS_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
 
 

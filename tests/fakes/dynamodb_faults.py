@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 import pytest
@@ -18,12 +19,16 @@ class DynamoDBFaults:
 
     answers: list[tuple[int, dict[str, Any]] | Exception] = field(default_factory=list)
     calls: int = 0
+    share: float = 0.0
+    """Of requests that are throttled, besides `answers`, drawn from `random`."""
+    random: Random = field(default_factory=lambda: Random(0))  # noqa: S311 - the same in every run
+    throttled: int = 0
     operation: str | None = None
     """The one operation that meets the faults, e.g. `TransactWriteItems`; None for all."""
 
     def go_down(self) -> None:
         """From now on every request is throttled."""
-        for _ in range(100):
+        for _ in range(1000):
             self.refuse("ThrottlingException")
 
     def fail(self, error: Exception) -> None:
@@ -45,6 +50,12 @@ class DynamoDBFaults:
     def __call__(self, request: Any, **_: Any) -> AWSResponse | None:
         """Botocore asks this before it sends anything."""
         self.calls += 1
+        if self.share and self.random.random() < self.share:
+            self.throttled += 1
+            kind = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"
+            request.url = "https://intercepted.invalid/"
+            body = json.dumps({"__type": kind, "message": "The table is busy."})
+            return AWSResponse(request.url, 400, {}, MockRawResponse(body))
         if not self.answers or (self.operation and not _target(request).endswith(self.operation)):
             return None
         answer = self.answers.pop(0)

@@ -15,8 +15,8 @@ AWS = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
-FOREIGN = ("AWS_", "ANTHROPIC_", "CLAUDE_", "POWERTOOLS_")
-"""How the variables begin that would lead a test to somebody's account."""
+FOREIGN = ("AWS_", "ANTHROPIC_", "CLAUDE_", "OTEL_", "POWERTOOLS_")
+"""How the variables begin that would lead a test to somebody's account or collector."""
 
 
 def isolate_environment() -> None:

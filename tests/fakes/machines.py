@@ -25,7 +25,7 @@ class MachinesInMemory(MachineExecutions):
         self.down = False
         self.calls: list[str] = []
 
-    def start(self, machine_arn: str, name: str, value: dict[str, Any]) -> None:
+    def start(self, machine_arn: str, name: str, value: dict[str, Any], *, trace_id: str) -> None:  # noqa: ARG002
         self._count("start")
         arn = execution_arn(machine_arn, name)
         if arn not in self.found:

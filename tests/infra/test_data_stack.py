@@ -34,6 +34,8 @@ def test_each_table_has_the_keys_that_its_readers_use(stage: Synthesized) -> Non
             "Accounts",
             "Runs",
             "Approvals",
+            "DeadLetters",
+            "Webhooks",
         )
     }
 
@@ -47,6 +49,8 @@ def test_each_table_has_the_keys_that_its_readers_use(stage: Synthesized) -> Non
         "Tokens": ["pk"],
         "Runs": ["id"],
         "Approvals": ["id", "candidate"],
+        "DeadLetters": ["id"],
+        "Webhooks": ["pk", "sk"],
     }
 
 
@@ -59,6 +63,7 @@ def test_each_table_has_the_keys_that_its_readers_use(stage: Synthesized) -> Non
         ),
         ("Runs", {"by_owner": ["owner", "id"], "by_workflow": ["owner_workflow", "id"], "open_runs": ["open", "id"]}),
         ("Approvals", {"by_candidate": ["candidate", "id"], "by_run": ["run_id", "id"]}),
+        ("DeadLetters", {"by_state": ["state", "id"]}),
     ],
 )
 def test_lists_have_indexes_that_carry_summaries_only(
@@ -92,8 +97,9 @@ def test_tables_in_the_cloud_can_be_restored_to_any_second(cloud_stage: Synthesi
         assert each.properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
 
 
-def test_the_signing_key_is_made_by_aws_under_the_name_that_is_active(stage: Synthesized) -> None:
-    made = stage.one("AWS::SecretsManager::Secret", "Data", "JwtSecret").properties["GenerateSecretString"]
+@pytest.mark.parametrize("name", ["JwtSecret", "WebhookKey"])
+def test_a_key_is_made_by_aws_under_the_name_that_is_active(stage: Synthesized, name: str) -> None:
+    made = stage.one("AWS::SecretsManager::Secret", "Data", name).properties["GenerateSecretString"]
 
     assert json.loads(made["SecretStringTemplate"]) == {"active": made["GenerateStringKey"]}
     # HS256 asks for 32 bytes (RFC 7518); letters and digits carry six bits each.

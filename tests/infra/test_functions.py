@@ -9,8 +9,16 @@ from tests.infra.templates import Resource, Synthesized, text
 
 pytestmark = pytest.mark.xdist_group("infra")
 
-OF_THE_PLATFORM = 8
-"""api, authorize, migrate_database, relay_events, run_batch, track_workflow, trigger_workflow, workflow_step."""
+ALWAYS = (
+    *("api", "authorize", "deliver_webhooks", "keep_dead_letters", "migrate_database", "project_events"),
+    *("relay_events", "run_batch", "track_workflow", "trigger_workflow", "workflow_step"),
+)
+WITH_KAFKA = ("create_topics", "relay_events")
+
+
+def of_the_platform(stage: Synthesized) -> list[str]:
+    """The folders of the functions that a stage has beside those of agents; one folder may be deployed twice."""
+    return sorted([*ALWAYS, *(WITH_KAFKA if stage.stage.kafka != "none" else ())])
 
 
 def platform_functions(stage: Synthesized) -> list[Resource]:
@@ -22,7 +30,7 @@ def platform_functions(stage: Synthesized) -> list[Resource]:
 def test_the_cloud_runs_the_managed_arm64_runtime_with_tracing(cloud_stage: Synthesized) -> None:
     functions = platform_functions(cloud_stage)
 
-    assert len(functions) == len(one_agent_per_group()) + OF_THE_PLATFORM
+    assert len(functions) == len(one_agent_per_group()) + len(of_the_platform(cloud_stage))
     for function in functions:
         assert function.properties["Runtime"] == "python3.13"
         assert function.properties["Architectures"] == ["arm64"]
@@ -33,7 +41,11 @@ def test_the_cloud_runs_the_managed_arm64_runtime_with_tracing(cloud_stage: Synt
 SETTINGS: dict[str, type[BaseSettings]] = {
     "api": settings.ApiSettings,
     "authorize": settings.AuthorizeSettings,
+    "create_topics": settings.CreateTopicsSettings,
+    "deliver_webhooks": settings.DeliverWebhooksSettings,
+    "keep_dead_letters": settings.KeepDeadLettersSettings,
     "migrate_database": settings.MigrateDatabaseSettings,
+    "project_events": settings.ProjectEventsSettings,
     "relay_events": settings.RelayEventsSettings,
     "run_agent": settings.RunAgentSettings,
     "run_batch": settings.RunBatchSettings,
@@ -59,15 +71,13 @@ def test_every_function_is_given_what_its_settings_ask_for(stage: Synthesized, m
 
 
 def test_a_handler_is_named_after_its_folder(stage: Synthesized) -> None:
-    handlers = {function.properties["Handler"] for function in platform_functions(stage)}
+    handlers = sorted(
+        function.properties["Handler"] for function in platform_functions(stage) if function.component != "Agents"
+    )
 
-    assert handlers == {
-        f"functions.{folder}.handler.handler"
-        for folder in (
-            *("api", "authorize", "migrate_database", "relay_events", "run_agent", "run_batch"),
-            *("track_workflow", "trigger_workflow", "workflow_step"),
-        )
-    }
+    assert handlers == [f"functions.{folder}.handler.handler" for folder in of_the_platform(stage)]
+    agents = {each.properties["Handler"] for each in stage.resources("AWS::Lambda::Function", "Agents")}
+    assert agents == {"functions.run_agent.handler.handler"}
 
 
 def test_a_function_gets_only_the_layers_whose_packages_it_imports(dev: Synthesized) -> None:
@@ -78,6 +88,9 @@ def test_a_function_gets_only_the_layers_whose_packages_it_imports(dev: Synthesi
             ("Api", "Api"),
             ("MigrateDatabase", "Api"),
             ("RelayEvents", "Events"),
+            ("ProjectEvents", "Events"),
+            ("DeliverWebhooks", "Events"),
+            ("KeepDeadLetters", "DeadLetters"),
             ("Legal", "Agents"),
             ("WorkflowStep", "Workflows"),
             ("TrackingTrackWorkflow", "Workflows"),
@@ -91,11 +104,62 @@ def test_a_function_gets_only_the_layers_whose_packages_it_imports(dev: Synthesi
         "Api": {"Platform", "Base", "Postgres", "Catalogue"},
         "MigrateDatabase": {"Platform", "Base", "Postgres", "Catalogue"},
         "RelayEvents": {"Platform", "Base"},
+        "ProjectEvents": {"Platform", "Base", "Postgres"},
+        "DeliverWebhooks": {"Platform", "Base"},
+        "KeepDeadLetters": {"Platform", "Base"},
         "Legal": {"Platform", "Base", "Claude", "Catalogue"},
         "WorkflowStep": {"Platform", "Base"},
         "TrackingTrackWorkflow": {"Platform", "Base"},
         "TriggersTriggerWorkflow": {"Platform", "Base", "Postgres"},
     }
+
+
+def layers_of(function: Resource) -> list[str]:
+    return [text(layer).strip("<>").removeprefix("Layers").rstrip("0123456789ABCDEF") for layer in layers(function)]
+
+
+def layers(function: Resource) -> list[object]:
+    found: list[object] = function.properties["Layers"]
+    return found
+
+
+def test_what_speaks_kafka_has_its_client(prod: Synthesized) -> None:
+    found = {
+        name: set(layers_of(prod.function(name, "Events")))
+        for name in ("RelayEventsToKafka", "ProjectEvents", "CreateTopics", "RelayEvents")
+    }
+
+    assert found == {
+        "RelayEventsToKafka": {"Platform", "TracedBase", "Kafka"},
+        "ProjectEvents": {"Platform", "TracedBase", "Postgres", "Kafka"},
+        "CreateTopics": {"Platform", "Base", "Kafka"},
+        # The relay to the bus starts without it.
+        "RelayEvents": {"Platform", "TracedBase"},
+    }
+
+
+def test_spans_are_recorded_where_the_stage_says_so_and_never_of_what_sees_tokens(stage: Synthesized) -> None:
+    recording = {
+        each.logical_id.partition("Function")[0]
+        for each in platform_functions(stage)
+        if "TRACES" in each.properties["Environment"]["Variables"]
+    }
+    everything = {each.logical_id.partition("Function")[0] for each in platform_functions(stage)}
+
+    untraced = {"Authorize", "CreateTopics", "MigrateDatabase"}
+    assert recording == (everything - untraced if stage.stage.traces else set())
+
+
+def test_a_function_that_records_spans_has_open_telemetry_and_the_others_do_not(cloud_stage: Synthesized) -> None:
+    for function in platform_functions(cloud_stage):
+        records = "TRACES" in function.properties["Environment"]["Variables"]
+        assert ("TracedBase" in layers_of(function)) is records
+        assert ("Base" in layers_of(function)) is not records
+
+
+def test_no_function_has_more_layers_than_lambda_takes(special: Synthesized) -> None:
+    """An agent that remembers, in a stage that records spans, has the most."""
+    assert max(len(layers(each)) for each in platform_functions(special)) <= 5
 
 
 def test_a_checkout_runs_on_its_own_interpreter_without_layers(local: Synthesized) -> None:
@@ -117,13 +181,15 @@ def test_the_model_server_of_a_laptop_reaches_agents_only_there(local: Synthesiz
     assert "CLAUDE_BASE_URL" not in variables(dev)
 
 
-def test_only_what_speaks_postgres_sits_in_the_vpc(cloud_stage: Synthesized) -> None:
+def test_only_what_speaks_postgres_or_kafka_sits_in_the_vpc(cloud_stage: Synthesized) -> None:
     inside = {each.logical_id for each in platform_functions(cloud_stage) if "VpcConfig" in each.properties}
 
     assert {name.partition("Function")[0] for name in inside} == {
         "Api",
         "MigrateDatabase",
+        "ProjectEvents",
         "TriggersTriggerWorkflow",
+        *(["CreateTopics", "RelayEventsToKafka"] if cloud_stage.stage.kafka != "none" else []),
     }
 
 
@@ -139,7 +205,13 @@ def test_production_starts_functions_from_snapshots_but_those_whose_start_nobody
 
     assert {name.partition("Function")[0] for name in without} == {
         "Batches",
+        "CreateTopics",
+        "DeliverWebhooks",
+        "KeepDeadLetters",
         "MigrateDatabase",
+        "ProjectEvents",
+        "RelayEvents",
+        "RelayEventsToKafka",
         "TrackingTrackWorkflow",
         "TriggersTriggerWorkflow",
         "WorkflowStep",

@@ -59,6 +59,22 @@ def test_an_alarm_costs_ten_cents_for_each_metric_it_looks_at() -> None:
     assert charges(Single=single, Combined=combined) == [("Single", 0.10, False), ("Combined", 0.20, False)]
 
 
+def test_a_cluster_of_kafka_costs_by_the_hour_with_its_partitions() -> None:
+    """0.75 an hour for the cluster and 0.0015 for each of its 24 partitions."""
+    assert charges(Kafka={"Type": "AWS::MSK::ServerlessCluster", "Properties": {}}) == [("Kafka", 573.78, True)]
+
+
+def test_event_sources_of_one_group_share_the_price_of_their_pollers() -> None:
+    def mapping(**pollers: Any) -> dict[str, Any]:
+        return {"Type": "AWS::Lambda::EventSourceMapping", "Properties": {"ProvisionedPollerConfig": pollers}}
+
+    free = {"Type": "AWS::Lambda::EventSourceMapping", "Properties": {}}
+
+    assert charges(Alone=mapping(MinimumPollers=1), Stream=free) == [("Alone", 135.05, True)]
+    together = {f"Topic{number}": mapping(PollerGroupName="events") for number in range(4)}
+    assert sum(usd for _, usd, _ in charges(**together)) == pytest.approx(135.05, abs=0.03)
+
+
 def test_only_the_stage_that_was_synthesized_last_is_priced(tmp_path: Path) -> None:
     stack = {"type": "aws:cloudformation:stack", "properties": {"templateFile": "A.template.json"}}
     (tmp_path / "manifest.json").write_text(json.dumps({"artifacts": {"A": stack, "Tree": {"type": "cdk:tree"}}}))

@@ -34,6 +34,12 @@ def test_the_context_of_a_laptop_is_read_whole() -> None:
     assert found.claude_base_url == "http://127.0.0.1:1"
 
 
+def test_what_a_laptop_says_of_open_telemetry_reaches_every_function() -> None:
+    told = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
+
+    assert told.items() <= checkout(python="p", database=DATABASE, otel=told).environment.items()
+
+
 def test_a_database_may_come_as_an_object_of_the_context() -> None:
     assert checkout(python="/usr/bin/python3", database=DATABASE).database == DATABASE
 

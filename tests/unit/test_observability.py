@@ -5,7 +5,8 @@ from io import StringIO
 
 import pytest
 
-from agent_platform.observability import get_logger, trace_id_of
+from agent_platform.errors import StorageUnavailable
+from agent_platform.observability import get_logger, parent_of, sampled, trace_id_of, x_amzn_trace_id
 from tests.fakes.log import log
 
 __all__ = ["log"]
@@ -45,3 +46,57 @@ def test_a_record_of_the_log_is_one_line_of_json(log: StringIO):
 
 def test_all_rooms_share_one_logger():
     assert get_logger() is get_logger()
+
+
+def test_what_a_foreign_exception_says_is_not_logged_and_what_ours_says_is(log: StringIO):
+    def read() -> None:
+        try:
+            int("hunter2")
+        except ValueError as error:
+            raise StorageUnavailable("The table does not answer.") from error
+
+    try:
+        read()
+    except StorageUnavailable:
+        get_logger().exception("not_read")
+    (line,) = log.getvalue().splitlines()
+    told = json.loads(line)["exception"]
+    assert told.index("builtins.ValueError") < told.index("errors.StorageUnavailable: The table does not answer.")
+    assert "in read" in told
+    assert "invalid literal" not in line
+
+
+def test_what_led_to_an_exception_is_told_unless_it_was_put_aside(log: StringIO):
+    for aside in (False, True):
+        try:
+            try:
+                raise TimeoutError("no answer")
+            except TimeoutError:
+                if aside:
+                    raise AttributeError("no such field") from None
+                raise AttributeError("no such field")  # noqa: B904 - what led to it is to be told
+        except AttributeError:
+            get_logger().exception("failed")
+    with_cause, alone = (json.loads(line)["exception"] for line in log.getvalue().splitlines())
+    assert "TimeoutError: no answer" in with_cause
+    assert "AttributeError: no such field" in with_cause
+    assert "TimeoutError" not in alone
+
+
+@pytest.mark.parametrize(
+    ("header", "parent", "recorded"),
+    [
+        ("Root=1-67a1b2c3-0123456789abcdef01234567;Parent=53995c3f42cd8ad8;Sampled=1", "53995c3f42cd8ad8", True),
+        ("Root=1-67a1b2c3-0123456789abcdef01234567;Parent=0000000000000000;Sampled=0", None, False),
+        ("Root=1-67a1b2c3-0123456789abcdef01234567", None, False),
+        (None, None, False),
+    ],
+)
+def test_parent_and_sampling_of_x_ray_are_read(header: str | None, parent: str | None, recorded: bool):
+    assert (parent_of(header), sampled(header)) == (parent, recorded)
+
+
+def test_a_trace_id_is_written_as_x_ray_has_it():
+    trace_id = "67a1b2c30123456789abcdef01234567"
+    assert trace_id_of(x_amzn_trace_id(trace_id)) == trace_id
+    assert parent_of(x_amzn_trace_id(trace_id, "53995c3f42cd8ad8")) == "53995c3f42cd8ad8"

@@ -77,6 +77,8 @@ def test_settings_cannot_be_changed_while_the_function_runs(environment: pytest.
 
 
 def test_each_function_asks_for_nothing_but_its_own(monkeypatch: pytest.MonkeyPatch):
+    for name in ("RELAY_TO", "OUTBOX_TABLE", "DEAD_LETTERS_QUEUE_URL"):
+        monkeypatch.setenv(name, "bus")
     monkeypatch.setenv("EVENT_BUS_NAME", "platform")
     assert load(RelayEventsSettings).event_bus_name == "platform"
     assert load(InitializationSettings).aws_lambda_initialization_type == "on-demand"

@@ -224,7 +224,7 @@ def start_batch(
     if batch.status != "running":
         raise AlreadyFinished(f"The batch `{batch_id}` is over: it is {batch.status}. Make a new one to run it again.")
     # Also where it runs: a start that was cut off before this is made good, and a name starts one run only.
-    services.run_batch.start(batch.id, _run(batch, principal, trace_id))
+    services.run_batch.start(batch.id, _run(batch, principal, trace_id), trace_id=trace_id)
     return _view(batch, services)
 
 
@@ -254,7 +254,9 @@ def cancel_batch(
         # Found before anything is stopped: without it nobody would collect the results.
         collect_after = {"collect_after": _limit(batch, services) + GRACE_SECONDS}
         services.run_batch.stop(batch.id, "cancelled by its owner")
-        services.run_batch.start(f"{batch.id}-cancelled", _run(batch, principal, trace_id) | collect_after)
+        services.run_batch.start(
+            f"{batch.id}-cancelled", _run(batch, principal, trace_id) | collect_after, trace_id=trace_id
+        )
     return _view(batch, services)
 
 

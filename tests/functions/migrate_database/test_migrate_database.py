@@ -71,13 +71,13 @@ def resource(kind: str, **more: Any) -> dict[str, Any]:
 
 def test_an_empty_request_migrates_and_may_be_repeated() -> None:
     first = invoke({})
-    assert first == {"revision": "0002"}
+    assert first == {"revision": "0003"}
     assert invoke({}) == first
 
 
 def test_a_deployment_migrates_and_keeps_its_resource(engine: Engine) -> None:
     made = invoke(resource("Create"))
-    assert made["Data"] == {"Revision": "0002"}
+    assert made["Data"] == {"Revision": "0003"}
     updated = invoke(resource("Update", PhysicalResourceId=made["PhysicalResourceId"], OldResourceProperties={}))
     assert updated == made
     with transaction(engine) as session:

@@ -24,6 +24,9 @@ HEAVY = {
     "regex",
     "publicsuffixlist",
     "prometheus_client",
+    "opentelemetry.sdk",
+    "google.protobuf",
+    "requests",
 }
 
 

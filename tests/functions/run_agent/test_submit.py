@@ -104,7 +104,7 @@ class TestAccepting:
     ):
         from agent_platform.storage.step_functions import StateMachine
 
-        def refuse(*_: Any) -> None:
+        def refuse(*_: Any, trace_id: str) -> None:
             raise StorageUnavailable("Step Functions does not answer.")
 
         headers = {**ASYNC, "Idempotency-Key": "k1"}

@@ -1,6 +1,7 @@
 """What ends a token before its time, and that nobody passes when this cannot be known."""
 
 import time
+from typing import Any
 
 import pytest
 
@@ -82,6 +83,26 @@ def test_nobody_passes_when_only_some_markers_could_be_read(
 
     monkeypatch.setattr(dynamodb(), "batch_get_item", throttled)
     with pytest.raises(StorageUnavailable):
+        revocations.check(token())
+
+
+def test_only_the_markers_that_were_left_out_are_asked_for_again(
+    revocations: Revocations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, asked = dynamodb().batch_get_item, list[int]()
+
+    def leaves_out_all_but_one(**request: Any) -> Any:
+        keys = request["RequestItems"]["tokens"]["Keys"]
+        asked.append(len(keys))
+        answer = real(RequestItems={"tokens": {"Keys": keys[:1], "ConsistentRead": True}})
+        left = {"tokens": {"Keys": keys[1:], "ConsistentRead": True}} if keys[1:] else {}
+        return answer | {"UnprocessedKeys": left}
+
+    monkeypatch.setattr(dynamodb(), "batch_get_item", leaves_out_all_but_one)
+    revocations.check(token())
+    assert asked == [3, 2, 1]
+    revocations.revoke_user(token().principal.user_id)
+    with pytest.raises(Unauthenticated):
         revocations.check(token())
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra_cdk.local.deploy import Deployer, context
+from infra_cdk.local.deploy import Deployer, context, wishes
 from infra_cdk.local.emulator import DEPLOYING, restore, working
 from infra_cdk.local.errors import LocalRunError
 from infra_cdk.local.processes import Children
@@ -14,14 +14,27 @@ from infra_cdk.local.signals import StopSignals
 from infra_cdk.local.state import State
 
 DATABASE = {"host": "127.0.0.1", "port": 5433, "username": "platform", "password": "p", "dbname": "platform"}
-GIVEN = context("http://127.0.0.1:8790", DATABASE)
+KAFKA = {"kafka_bootstrap": "127.0.0.1:9092", "kafka_security": "plaintext"}
+WISHES = {"egress_allow": ""}
+CLAUDE = "http://127.0.0.1:8790"
+GIVEN = context(CLAUDE, DATABASE, KAFKA, WISHES)
 OUTPUTS = {
     "AgentPlatform-local-Api": {
         "RestApiId": "a1b2",
         "ApiStageName": "local",
         "MigrateDatabaseFunctionName": "migrate",
     },
-    "AgentPlatform-local-Data": {"ClaudeSecretArn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:claude"},
+    "AgentPlatform-local-Data": {
+        "ClaudeSecretArn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:claude",
+        "OutboxTableName": "outbox",
+        "DeadLettersTableName": "dead-letters",
+    },
+    "AgentPlatform-local-Events": {
+        "CreateTopicsFunctionName": "create-topics",
+        "ProjectEventsFunctionName": "project",
+        "RelayToKafkaFunctionName": "relay",
+        "ProjectionDeadLettersUrl": "http://127.0.0.1:4566/000000000000/projections",
+    },
 }
 
 
@@ -58,11 +71,19 @@ def test_a_finished_deployment_is_current_at_the_next_start(children: Children, 
 @pytest.mark.parametrize(
     "changed",
     [
-        context("http://127.0.0.1:8791", DATABASE),
-        context(None, DATABASE),
-        context("http://127.0.0.1:8790", DATABASE | {"port": 5434}),
+        context("http://127.0.0.1:8791", DATABASE, KAFKA, WISHES),
+        context(None, DATABASE, KAFKA, WISHES),
+        context(CLAUDE, DATABASE | {"port": 5434}, KAFKA, WISHES),
+        context(CLAUDE, DATABASE, KAFKA | {"kafka_bootstrap": "broker.example:9092"}, WISHES),
+        context(CLAUDE, DATABASE, KAFKA, {"egress_allow": "127.0.0.1:9999"}),
     ],
-    ids=["the offline model moved", "a key took the offline model's place", "the database moved"],
+    ids=[
+        "the offline model moved",
+        "a key took the offline model's place",
+        "the database moved",
+        "other brokers",
+        "another address that webhooks may reach",
+    ],
 )
 def test_another_laptop_needs_a_deployment(children: Children, state: State, changed: dict[str, object]) -> None:
     finish(Deployer(children, state, 4566, GIVEN), state)
@@ -106,6 +127,21 @@ def test_the_outputs_say_where_the_api_is(children: Children, state: State) -> N
 
     assert deployment.api == "http://127.0.0.1:4566/restapis/a1b2/local/_user_request_"
     assert deployment.migrate_database_function == "migrate"
+    assert deployment.relay_to_kafka_function == "relay"
+    assert deployment.kafka_secret_arn is None
+
+
+def test_what_the_user_asks_of_the_functions_is_told_to_the_app_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EGRESS_ALLOW", "127.0.0.1:9999")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
+    monkeypatch.setenv("OTEL_LOG_LEVEL", "debug")
+
+    assert wishes() == {
+        "egress_allow": "127.0.0.1:9999",
+        "otel": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"},
+    }
 
 
 def test_a_missing_output_is_named(children: Children, state: State) -> None:

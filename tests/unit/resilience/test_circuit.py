@@ -9,7 +9,7 @@ import pytest
 
 from agent_platform.errors import ModelCircuitOpen
 from agent_platform.resilience.circuit import FAILURES_TO_OPEN, LOOK_SECONDS, OPEN_SECONDS, CircuitBreaker, Permit
-from agent_platform.storage.dynamodb import dynamodb
+from agent_platform.storage.dynamodb import THROTTLED_TRIES, dynamodb
 from tests.fakes.aws import CIRCUITS_TABLE
 from tests.fakes.dynamodb_faults import DynamoDBFaults, dynamodb_faults
 from tests.fakes.log import log
@@ -270,7 +270,7 @@ class TestStoreDown:
         dynamodb_faults.go_down()
         for _ in range(10):
             here.succeeded(here.admit(NAME))
-        assert dynamodb_faults.calls == 4  # the tries of one look
+        assert dynamodb_faults.calls == THROTTLED_TRIES  # those of one look
         assert "circuit_state_unavailable" in log.getvalue()
 
     def test_what_a_process_meets_itself_still_counts_for_it(

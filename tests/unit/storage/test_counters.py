@@ -66,6 +66,15 @@ def test_agents_are_counted_apart(counters: AgentCounters):
     assert counters.totals("a").requests == {"succeeded": 0, "failed": 0, "cancelled": 0}
 
 
+def test_the_agents_of_a_group_are_summed_and_no_other_agent(counters: AgentCounters):
+    for agent_id in ("a/b", "a/bc", "a/b", "ab/c"):
+        count(counters, agent_id, "succeeded", 1.5)
+    found = counters.totals_by_group()
+    assert [*found] == ["a", "ab"]
+    assert (found["a"].requests["succeeded"], found["ab"].requests["succeeded"]) == (3, 1)
+    assert (found["a"].seconds, sum(found["a"].buckets)) == (4.5, 3)
+
+
 def test_a_table_that_does_not_answer_is_storage_unavailable(counters: AgentCounters, dynamodb_faults: DynamoDBFaults):
     dynamodb_faults.go_down()
     with pytest.raises(StorageUnavailable, match="Reading the agent's metrics failed"):

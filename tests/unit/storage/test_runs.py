@@ -155,3 +155,4 @@ def test_open_runs_are_those_without_an_end_oldest_first(runs: RunRepository, mo
     created = [create(runs, a_run(owner=f"user-{n}")) for n in range(5)]
     end(runs, created[2])
     assert [run.id for run in runs.open_runs()] == [created[n].id for n in (0, 1, 3, 4)]
+    assert runs.count_open() == 4

@@ -142,7 +142,7 @@ def test_a_run_that_was_accepted_while_step_functions_was_down_begins_with_the_s
 def test_a_run_whose_machine_is_missing_has_failed(
     runs: WorkflowRuns, machines: MachinesInMemory, monkeypatch: pytest.MonkeyPatch
 ):
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, trace_id: str) -> None:
         raise ConfigurationError("no such machine")
 
     monkeypatch.setattr(machines, "start", refuse)
@@ -265,8 +265,8 @@ def test_a_run_that_never_began_was_stopped_also_where_the_word_of_its_execution
     machines.down = False
     begin = machines.start
 
-    def and_tell(*given: Any) -> None:
-        begin(*given)
+    def and_tell(*given: Any, trace_id: str) -> None:
+        begin(*given, trace_id=trace_id)
         assert runs.settle(run.id).status == "stopped"
 
     monkeypatch.setattr(machines, "start", and_tell)

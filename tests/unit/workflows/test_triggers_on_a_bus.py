@@ -10,6 +10,7 @@ import pytest
 
 from agent_platform.events.envelope import CloudEvent
 from agent_platform.events.executions import agent_executed
+from agent_platform.events.filters import read_filter
 from agent_platform.events.publisher import EventBridgePublisher, _eventbridge
 from agent_platform.events.workflows import workflow_ended
 from agent_platform.ids import new_id
@@ -17,7 +18,6 @@ from agent_platform.storage import schedules as aws_schedules
 from agent_platform.storage.executions import Failure
 from agent_platform.storage.runs import RunFailure
 from agent_platform.storage.schedules import Delivery, Schedules
-from agent_platform.workflows.event_filter import read_filter
 from functions.trigger_workflow.request import read_request
 from infra_cdk.local.environment import cloud_environment
 from tests.fakes.emulator import running_emulator

@@ -12,6 +12,7 @@ import { loginRoute } from '@/app/routes/login';
 import { memberRoute } from '@/app/routes/member';
 import { registerRoute } from '@/app/routes/register';
 import { rootRoute } from '@/app/routes/root';
+import { insightRoutes } from '@/app/routes/insight/routes';
 import { workflowRoutes } from '@/app/routes/workflows/routes';
 
 const routeTree = rootRoute.addChildren([
@@ -25,6 +26,7 @@ const routeTree = rootRoute.addChildren([
     batchesRoute,
     batchRoute,
     ...workflowRoutes,
+    ...insightRoutes,
   ]),
 ]);
 

@@ -2,6 +2,7 @@
 
 const NUMBER = new Intl.NumberFormat('en', { maximumFractionDigits: 6, useGrouping: 'min2' });
 const INTEGER = new Intl.NumberFormat('en');
+const COMPACT = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
 const DAY = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' });
 const MONTH = new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' });
 const MOMENT = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
@@ -14,6 +15,11 @@ export function formatNumber(value: number): string {
 
 export function formatCount(value: number): string {
   return INTEGER.format(value);
+}
+
+/** A count where there is little room: "950", "12.3K", "4.56M". */
+export function formatCompact(value: number): string {
+  return COMPACT.format(value);
 }
 
 /** US dollars with as many places as the size needs: "$1.20", "$0.0042". */

@@ -17,6 +17,9 @@ PlatformError
 │   ├── RunNotFound               404
 │   ├── SessionNotFound           404
 │   ├── TriggerNotFound           404
+│   ├── DeadLetterNotFound        404
+│   ├── DeliveryNotFound          404
+│   ├── WebhookNotFound           404
 │   └── WorkflowNotFound          404
 ├── BudgetExceeded                402  a ceiling in USD has been reached
 ├── MethodNotAllowed              405
@@ -25,6 +28,8 @@ PlatformError
 │   ├── ApprovalDecided           409  somebody has decided already
 │   ├── ApprovalExpired           409  nobody decided in time
 │   ├── ApprovalRejected          409  a person said no, and the workflow ends with that
+│   ├── DeadLetterBusy            409  somebody else is redriving or discarding it
+│   ├── DeadLetterClosed          409  it was redriven or discarded before
 │   ├── EmailTaken                409
 │   ├── ExecutionCancelled        409
 │   ├── IdempotencyInProgress     409  the first request with this key is still running
@@ -38,6 +43,10 @@ PlatformError
 ├── PayloadTooLarge               413
 ├── UnsupportedMediaType          415
 ├── CostLimitReached              422  the execution would cost more than its definition allows
+├── EgressRefused                 422  the address is none that the platform sends requests to
+├── EgressFailed                  502  the other side could not be reached, or broke off
+├── FunctionFailed                502  a function that was invoked raised an error
+├── EventNotStorable              422  the audit log cannot keep the event as it is
 ├── DeclinedByRule                422  a rule of the agent's guardrails forbids the task
 ├── IdempotencyKeyReused          422  the key was sent with another body before
 ├── InvalidInput                  422  well-formed, but not what the schema asks for; carries field errors
@@ -63,6 +72,7 @@ Each class is one row of the error table: its `status` and `code` are what a cal
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +227,24 @@ class TriggerNotFound(NotFound):
     code, title = "trigger_not_found", "Trigger not found"
 
 
+class WebhookNotFound(NotFound):
+    """No webhook of the caller has this id."""
+
+    code, title = "webhook_not_found", "Webhook not found"
+
+
+class DeadLetterNotFound(NotFound):
+    """There is no dead letter with this id, or no longer."""
+
+    code, title = "dead_letter_not_found", "Dead letter not found"
+
+
+class DeliveryNotFound(NotFound):
+    """The webhook has no delivery with this id."""
+
+    code, title = "delivery_not_found", "Delivery not found"
+
+
 class BudgetExceeded(PlatformError):
     """A ceiling in USD leaves no room for this execution; nothing was asked and nothing was spent."""
 
@@ -233,6 +261,18 @@ class Conflict(PlatformError):
     """The request contradicts the present state."""
 
     status, code, title = 409, "conflict", "Conflict"
+
+
+class DeadLetterBusy(Conflict):
+    """Somebody else is doing the dead letter's work again right now."""
+
+    code, title = "dead_letter_busy", "Dead letter busy"
+
+
+class DeadLetterClosed(Conflict):
+    """The dead letter was redriven or discarded before."""
+
+    code, title = "dead_letter_closed", "Dead letter closed"
 
 
 class EmailTaken(Conflict):
@@ -361,6 +401,36 @@ class DeadlineExceeded(PlatformError):
     """The time of the execution is over."""
 
     status, code, title = 504, "deadline_exceeded", "Deadline exceeded"
+
+
+class EgressRefused(PlatformError):
+    """The address is none that the platform sends requests to; nothing was sent."""
+
+    status, code, title = 422, "address_refused", "Address refused"
+
+
+class EgressFailed(PlatformError):
+    """The other side could not be reached, or broke off."""
+
+    status, code, title = 502, "egress_failed", "No answer from outside"
+    reason: Literal["name", "unreachable", "tls", "timeout", "protocol"] = "unreachable"
+    """What went wrong: the name, the connection, the certificate, the time, or what was answered."""
+
+
+class FunctionFailed(PlatformError):
+    """A function that was invoked raised an error; `kind` is the class of that error."""
+
+    status, code, title = 502, "function_failed", "Function failed"
+
+    def __init__(self, detail: str, *, kind: str = "Exception") -> None:
+        super().__init__(detail)
+        self.kind = kind
+
+
+class EventNotStorable(PlatformError):
+    """The audit log cannot keep the event as it is, and never will."""
+
+    status, code, title = 422, "event_not_storable", "Event not storable"
 
 
 class InvalidInput(PlatformError):

@@ -20,6 +20,24 @@ class CommonSettings(BaseSettings):
     stage: Stage = "local"
 
 
+class TracingSettings(CommonSettings):
+    """Where spans go: nowhere unless `TRACES=xray` or a collector is named. Read by `agent_platform.tracing` alone."""
+
+    traces: Literal["", "xray"] = ""
+    otel_exporter_otlp_endpoint: str = ""
+    """The URL of a collector that takes OTLP over HTTP; it comes before `traces`."""
+    powertools_service_name: str = "agent-platform"
+    aws_xray_daemon_address: str = "127.0.0.1:2000"
+    aws_lambda_function_name: str = ""
+    aws_lambda_function_version: str = ""
+    aws_region: str = ""
+
+    @property
+    def to_xray(self) -> bool:
+        """Whether spans go to the daemon beside the Lambda function."""
+        return self.traces == "xray" and not self.otel_exporter_otlp_endpoint
+
+
 class ClaudeSettings(BaseSettings):
     """How to reach Claude. A key comes from Secrets Manager in the cloud and from the environment on a laptop."""
 
@@ -70,6 +88,15 @@ class BudgetSettings(BaseSettings):
     """USD a calendar month (UTC)."""
 
 
+class EgressSettings(BaseSettings):
+    """Which private addresses requests to the outside may reach all the same: for a laptop and its tests."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    egress_allow: str = ""
+    """`address:port` of each, joined by commas."""
+
+
 class GovernanceSettings(BudgetSettings):
     """What executions are held to: tables of shared state, and the limits where nobody set others."""
 
@@ -106,7 +133,7 @@ class InitializationSettings(BaseSettings):
     aws_lambda_initialization_type: str = "on-demand"
 
 
-class ApiSettings(CommonSettings, TokenSettings, CatalogueSettings, DatabaseSettings, BudgetSettings):
+class ApiSettings(CommonSettings, TokenSettings, CatalogueSettings, DatabaseSettings, BudgetSettings, EgressSettings):
     """Environment of `functions/api`."""
 
     executions_table: str
@@ -138,6 +165,15 @@ class ApiSettings(CommonSettings, TokenSettings, CatalogueSettings, DatabaseSett
     scheduler_role_arn: str
     schedule_group: str
     event_bus_name: str
+    circuits_table: str
+    dead_letters_table: str
+    redrive_functions: dict[str, str]
+    """The function that does a dead letter's work again, by the letter's source."""
+    webhooks_table: str
+    webhooks_queue_url: str
+    webhook_secret_arn: str
+    aws_lambda_function_version: str = ""
+    """Lambda says which version of the function this is."""
 
 
 class TriggerWorkflowSettings(CommonSettings, DatabaseSettings):
@@ -193,10 +229,61 @@ class MigrateDatabaseSettings(CommonSettings, DatabaseSettings, CatalogueSetting
     """How the names of workflows' state machines begin. Left out, shipped workflows are not registered."""
 
 
-class RelayEventsSettings(CommonSettings):
-    """Environment of `functions/relay_events`."""
+class KafkaSettings(BaseSettings):
+    """How to reach the Kafka-compatible brokers; none where `kafka_bootstrap` is empty."""
 
-    event_bus_name: str
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    kafka_bootstrap: str = ""
+    """`host:port` of brokers, joined by commas."""
+    kafka_security: Literal["plaintext", "tls", "plain", "scram", "iam"] = "plaintext"
+    """`plain` and `scram` (SHA-512) are SASL over TLS; `iam` is that of Amazon MSK."""
+    kafka_secret_arn: str | None = None
+    """The secret with `username` and `password`, for `plain` and `scram`."""
+    aws_region: str = ""
+    """Of the brokers, for `iam`; Lambda sets it."""
+
+
+class RelayEventsSettings(CommonSettings, KafkaSettings):
+    """Environment of `functions/relay_events`, which is deployed once per destination."""
+
+    relay_to: Literal["bus", "kafka"]
+    event_bus_name: str = ""
+    outbox_table: str
+    dead_letters_queue_url: str
+
+
+class CreateTopicsSettings(CommonSettings, KafkaSettings):
+    """Environment of `functions/create_topics`."""
+
+    topic_partitions: Annotated[int, Field(gt=0)] = 6
+    topic_replication: Annotated[int, Field(gt=0)] = 3
+    topic_retention_hours: Annotated[int, Field(gt=0)] = 7 * 24
+
+
+class ProjectEventsSettings(CommonSettings, DatabaseSettings, KafkaSettings):
+    """Environment of `functions/project_events`. It reads from Kafka itself only to redrive a range of a topic."""
+
+    dead_letters_queue_url: str
+
+
+class KeepDeadLettersSettings(CommonSettings):
+    """Environment of `functions/keep_dead_letters`."""
+
+    dead_letters_table: str
+    dead_letter_sources: dict[str, str]
+    """Whose dead letters wait in a queue, by the queue's ARN."""
+    payloads_bucket: str
+
+
+class DeliverWebhooksSettings(CommonSettings, EgressSettings):
+    """Environment of `functions/deliver_webhooks`."""
+
+    webhooks_table: str
+    webhooks_queue_url: str
+    webhook_secret_arn: str
+    """The key that the secrets of all subscriptions are derived from."""
+    dead_letters_queue_url: str
 
 
 def load[S: BaseSettings](settings: type[S]) -> S:

@@ -202,7 +202,9 @@ def test_a_defective_tool_is_an_answer_and_its_traceback_is_logged(
     assert type(defect).__name__ not in outcome.content
     written = json.loads(log.getvalue().splitlines()[-1])
     assert (written["level"], written["message"], written["tool"]) == ("ERROR", "tool_defective", "break_down")
-    assert "secret" in written["exception"]
+    assert type(defect).__name__ in written["exception"]
+    assert "raise defect" in written["exception"]
+    assert "secret" not in json.dumps(written)
 
 
 def test_a_result_without_a_json_form_is_told_apart_from_a_defect(own_tools: None):

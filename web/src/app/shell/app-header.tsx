@@ -6,6 +6,7 @@ import classes from '@/app/shell/app-shell.module.css';
 import { Logo } from '@/components/logo';
 import { ApprovalCount } from '@/features/approvals/components/approval-count';
 import { BudgetMeter } from '@/features/budget/components/budget-meter';
+import { LetterCount } from '@/features/dead-letters/components/letter-count';
 import { UserMenu } from '@/features/session/components/user-menu';
 
 export function AppHeader() {
@@ -40,6 +41,9 @@ export function AppHeader() {
           <Link to="/runs" className={classes.link}>
             Runs
           </Link>
+          <Link to="/analytics" className={classes.link}>
+            Analytics
+          </Link>
           <Link to="/approvals" className={`${classes.link} ${classes.waiting}`}>
             Approvals <ApprovalCount />
           </Link>
@@ -47,7 +51,7 @@ export function AppHeader() {
         <div className={classes.tools}>
           <BudgetMeter />
           <ColourSchemeToggle />
-          <UserMenu />
+          <UserMenu openLetters={<LetterCount />} />
         </div>
       </div>
     </header>

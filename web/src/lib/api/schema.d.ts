@@ -104,6 +104,186 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/analytics/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Agents
+         * @description The agents that were executed most, cost most, failed most, or took longest.
+         */
+        get: operations["get_analytics_agents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Budgets
+         * @description How much of this month's budgets is gone: mine, and for administrators those that are most nearly gone.
+         */
+        get: operations["get_analytics_budgets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/errors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Errors
+         * @description Why executions failed, by code and agent.
+         */
+        get: operations["get_analytics_errors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Groups
+         * @description What each group of agents cost.
+         */
+        get: operations["get_analytics_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/latency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Latency
+         * @description How long executions took, by agent or model: what half, 95 and 99 of 100 did not exceed.
+         */
+        get: operations["get_analytics_latency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Overview
+         * @description Executions, success, cost, tokens and times, beside the range just as long before.
+         */
+        get: operations["get_analytics_overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/timeseries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Timeseries
+         * @description The same, hour by hour or day by day, as far as time has come.
+         */
+        get: operations["get_analytics_timeseries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Users
+         * @description What each user's executions cost; for administrators.
+         */
+        get: operations["get_analytics_users"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/workflows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Workflows
+         * @description How runs of workflows went, and the latest that went wrong.
+         */
+        get: operations["get_analytics_workflows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/approvals": {
         parameters: {
             query?: never;
@@ -158,6 +338,66 @@ export interface paths {
          * @description Decide, and let the run go on. The first decision counts; sending the same one again gets the same answer.
          */
         post: operations["decide_approval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Audit Entries
+         * @description What happened, the newest first.
+         */
+        get: operations["list_audit_entries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Audit Log
+         * @description The log as NDJSON, with all that is needed to check the chain elsewhere.
+         */
+        get: operations["export_audit_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Verify Audit Log
+         * @description Check the chain: that no entry is missing, changed or out of place. A long log takes several calls.
+         */
+        get: operations["verify_audit_log"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -376,6 +616,106 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Dead Letters
+         * @description Dead letters, the newest first, without what they hold.
+         */
+        get: operations["list_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Redrive Dead Letters
+         * @description Do the work of at most a hundred open letters of a source again, as far as the time of one request goes.
+         */
+        post: operations["redrive_dead_letters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{letter_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Dead Letter
+         * @description One dead letter with what its work was; task tokens and credentials are masked.
+         */
+        get: operations["get_dead_letter"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{letter_id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Discard Dead Letter
+         * @description Close a letter without doing its work.
+         */
+        post: operations["discard_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{letter_id}/redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Redrive Dead Letter
+         * @description Do the work again. The letter is `redriven`, or still `open` with the new reason.
+         */
+        post: operations["redrive_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/executions": {
         parameters: {
             query?: never;
@@ -513,6 +853,28 @@ export interface paths {
          * @description What I may still spend this month.
          */
         get: operations["get_my_budget"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Platform Metrics
+         * @description Executions, cost, tokens and durations by group, open dead letters, circuits and runs; for administrators.
+         *
+         *     Up to 15 seconds old. Nothing here wakes the database.
+         */
+        get: operations["get_platform_metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -804,6 +1166,138 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Webhooks
+         * @description My webhooks, the newest first.
+         */
+        get: operations["list_webhooks"];
+        put?: never;
+        /**
+         * Create Webhook
+         * @description Be told of my executions and runs. The secret in the answer is not shown again.
+         */
+        post: operations["create_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Webhook
+         * @description One webhook, without its secret.
+         */
+        get: operations["get_webhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Webhook
+         * @description Delete a webhook. What is still on its way to it is not sent.
+         */
+        delete: operations["delete_webhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Update Webhook
+         * @description Change a webhook; what is left out of the body stays as it is.
+         */
+        patch: operations["update_webhook"];
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Webhook Deliveries
+         * @description What was sent to a webhook in the last 30 days and how it was answered, the newest event first.
+         */
+        get: operations["list_webhook_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Redeliver Webhook Event
+         * @description Send an event again, under the same id, and retry as often as the first time.
+         */
+        post: operations["redeliver_webhook_event"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/ping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ping Webhook
+         * @description Send an event of the type `webhook.ping` once, to try the receiver. Its delivery tells what came of it.
+         */
+        post: operations["ping_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate Webhook Secret
+         * @description Give a webhook a new secret. For 24 hours events are signed with the previous one as well.
+         */
+        post: operations["rotate_webhook_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workflows": {
         parameters: {
             query?: never;
@@ -1018,6 +1512,69 @@ export interface components {
             tags: string[];
             /** Version */
             version: string;
+        };
+        /**
+         * AgentFigures
+         * @description The executions of one agent.
+         */
+        AgentFigures: {
+            /** Agent Id */
+            agent_id: string;
+            /** Cache Read Tokens */
+            cache_read_tokens: number;
+            /** Cache Write Tokens */
+            cache_write_tokens: number;
+            /**
+             * Cached
+             * @description Answered with the output of an earlier, equal execution
+             */
+            cached: number;
+            /** Cancelled */
+            cancelled: number;
+            /**
+             * Cost Usd
+             * @description US dollars at list price
+             */
+            cost_usd: number;
+            /**
+             * Escalated
+             * @description Handed to a person
+             */
+            escalated: number;
+            /** Executions */
+            executions: number;
+            /** Failed */
+            failed: number;
+            /** Group */
+            group: string;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Output Tokens */
+            output_tokens: number;
+            /**
+             * P50 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p50_ms: number | null;
+            /**
+             * P95 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p95_ms: number | null;
+            /**
+             * P99 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p99_ms: number | null;
+            /** Succeeded */
+            succeeded: number;
+            /**
+             * Success Share
+             * @description Of what is over and was not cancelled; null for none
+             */
+            success_share: number | null;
+            /** Tool Calls */
+            tool_calls: number;
         };
         /**
          * AgentHealth
@@ -1286,6 +1843,108 @@ export interface components {
             workflow_title: string;
         };
         /**
+         * Attempt
+         * @description One try to deliver.
+         */
+        Attempt: {
+            /**
+             * Answer
+             * @description How the body of the answer begins, a kilobyte at most
+             * @default
+             */
+            answer: string;
+            /**
+             * At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            at: string;
+            /** Duration Ms */
+            duration_ms: number;
+            /**
+             * Error
+             * @description Why it does not count as delivered; null where it does
+             */
+            error: string | null;
+            /**
+             * Status
+             * @description HTTP status of the answer; null where none came
+             */
+            status: number | null;
+        };
+        /**
+         * AuditEntryPage
+         * @description One page of the audit log, the newest first.
+         */
+        AuditEntryPage: {
+            /** Items */
+            items: components["schemas"]["AuditEntryView"][];
+            /**
+             * Next Cursor
+             * @description Send it as `cursor` for the next page; null on the last one
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * AuditEntryView
+         * @description One entry of the audit log. `hash` is SHA-256 of the bytes of `prev_hash` followed by those of `canonical`.
+         */
+        AuditEntryView: {
+            /**
+             * Canonical
+             * @description What was hashed: JSON with keys in order and no spaces (after RFC 8785)
+             */
+            canonical: string;
+            /**
+             * Event
+             * @description The event whole, as CloudEvents JSON
+             */
+            event: {
+                [key: string]: unknown;
+            };
+            /** Event Id */
+            event_id: string;
+            /** Hash */
+            hash: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            occurred_at: string;
+            /**
+             * Owner
+             * @description Id of the user whose execution or run it is
+             */
+            owner: string | null;
+            /**
+             * Prev Hash
+             * @description The hash of the entry before; zeros before the first
+             */
+            prev_hash: string;
+            /**
+             * Recorded At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            recorded_at: string;
+            /**
+             * Seq
+             * @description Counts from 1, without gaps
+             */
+            seq: number;
+            /**
+             * Subject
+             * @description The agent or run that it tells of
+             */
+            subject: string;
+            /**
+             * Type
+             * @example agent.executed
+             */
+            type: string;
+        };
+        /**
          * BatchCounts
          * @description How far the lines have come.
          */
@@ -1391,6 +2050,58 @@ export interface components {
             spent_usd: number;
         };
         /**
+         * BudgetConsumption
+         * @description This month's budgets: the caller's, and for administrators those that are most nearly gone.
+         */
+        BudgetConsumption: {
+            /** Items */
+            items: components["schemas"]["Consumption"][];
+            mine: components["schemas"]["Consumption"];
+        };
+        /**
+         * BulkRedriveAnswer
+         * @description What came of them.
+         */
+        BulkRedriveAnswer: {
+            /**
+             * Failed
+             * @description Tried, failed again, and open with the new reason
+             */
+            failed: components["schemas"]["DeadLetter"][];
+            /**
+             * Left
+             * @description Not done, since the time was up or a problem ended it: ask again
+             */
+            left: string[];
+            /** @description What ended it where it `stopped`; what is told above was done */
+            problem: components["schemas"]["Reason"] | null;
+            /** Redriven */
+            redriven: string[];
+            /**
+             * Skipped
+             * @description Closed before, busy, of another source, or without an answer in time
+             */
+            skipped: string[];
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "done" | "time_is_up" | "stopped";
+        };
+        /**
+         * BulkRedriveRequest
+         * @description Which open letters to redrive: those named, or the newest of a source.
+         */
+        BulkRedriveRequest: {
+            /** Ids */
+            ids?: string[] | null;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "relay-bus" | "relay-kafka" | "projections" | "webhooks" | "tracking" | "triggers";
+        };
+        /**
          * CeilingRequest
          * @description A ceiling in USD a calendar month (UTC).
          */
@@ -1438,6 +2149,35 @@ export interface components {
             } | null;
         };
         /**
+         * Consumption
+         * @description How much of a month's budget is gone.
+         */
+        Consumption: {
+            budget: components["schemas"]["Budget"];
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @description user or agent
+             */
+            kind: string;
+            /**
+             * Name
+             * @description The user's e-mail address
+             */
+            name: string | null;
+            /**
+             * Projected Usd
+             * @description What the month costs if it goes on as it began
+             */
+            projected_usd: number;
+            /**
+             * Used Share
+             * @description Spent and reserved, of the ceiling; null for a ceiling of zero
+             */
+            used_share: number | null;
+        };
+        /**
          * ControlPlaneHealth
          * @description The function answers. What it depends on is not asked: a look at the database would wake it from its pause.
          */
@@ -1467,6 +2207,169 @@ export interface components {
             title?: string | null;
         };
         /**
+         * DeadLetter
+         * @description One piece of work that was given up.
+         */
+        DeadLetter: {
+            /**
+             * Arrived At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            arrived_at: string;
+            /**
+             * Changed At
+             * @description When somebody last redrove or discarded it
+             */
+            changed_at: string | null;
+            /**
+             * Changed By
+             * @description The user who did
+             */
+            changed_by: string | null;
+            /**
+             * Code
+             * @description Why it failed, in a word that programs can compare
+             */
+            code: string;
+            /**
+             * Event Id
+             * @description The event that it was about, where that is known
+             */
+            event_id: string | null;
+            /**
+             * Failed At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            failed_at: string;
+            /** Id */
+            id: string;
+            /**
+             * Message
+             * @description Why it failed
+             */
+            message: string;
+            /**
+             * Note
+             * @description Why it was discarded
+             */
+            note: string | null;
+            /**
+             * Source
+             * @description Whose work failed
+             * @example webhooks
+             */
+            source: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "redriven" | "discarded";
+            /**
+             * Subject
+             * @description The agent or run that the event tells of
+             */
+            subject: string | null;
+            /** Tries */
+            tries: number;
+            /**
+             * Type
+             * @description The event's type
+             */
+            type: string | null;
+        };
+        /**
+         * DeadLetterDetail
+         * @description A dead letter with what its work was, credentials masked.
+         */
+        DeadLetterDetail: {
+            /**
+             * Arrived At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            arrived_at: string;
+            /**
+             * Changed At
+             * @description When somebody last redrove or discarded it
+             */
+            changed_at: string | null;
+            /**
+             * Changed By
+             * @description The user who did
+             */
+            changed_by: string | null;
+            /**
+             * Code
+             * @description Why it failed, in a word that programs can compare
+             */
+            code: string;
+            /**
+             * Event Id
+             * @description The event that it was about, where that is known
+             */
+            event_id: string | null;
+            /**
+             * Failed At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            failed_at: string;
+            /** Id */
+            id: string;
+            /**
+             * Message
+             * @description Why it failed
+             */
+            message: string;
+            /**
+             * Note
+             * @description Why it was discarded
+             */
+            note: string | null;
+            /** Payload */
+            payload: {
+                [key: string]: unknown;
+            };
+            /**
+             * Source
+             * @description Whose work failed
+             * @example webhooks
+             */
+            source: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "redriven" | "discarded";
+            /**
+             * Subject
+             * @description The agent or run that the event tells of
+             */
+            subject: string | null;
+            /** Tries */
+            tries: number;
+            /**
+             * Type
+             * @description The event's type
+             */
+            type: string | null;
+        };
+        /**
+         * DeadLetterPage
+         * @description One page of dead letters, the newest first.
+         */
+        DeadLetterPage: {
+            /** Items */
+            items: components["schemas"]["DeadLetter"][];
+            /**
+             * Next Cursor
+             * @description Send it as `cursor` for the next page; null on the last one
+             */
+            next_cursor: string | null;
+        };
+        /**
          * DecideRequest
          * @description A decision. It counts once.
          */
@@ -1485,6 +2388,73 @@ export interface components {
             form?: {
                 [key: string]: unknown;
             } | null;
+        };
+        /**
+         * Delivery
+         * @description One event on its way to one webhook.
+         */
+        Delivery: {
+            /**
+             * Attempts
+             * @default []
+             */
+            attempts: components["schemas"]["Attempt"][];
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /**
+             * Id
+             * @description The event's id, which the receiver finds in the header `webhook-id`
+             */
+            id: string;
+            /**
+             * Next At
+             * @description When it is tried again
+             */
+            next_at: string | null;
+            /**
+             * State
+             * @description failed: given up after the last try; cancelled: the webhook was disabled or deleted meanwhile
+             * @enum {string}
+             */
+            state: "pending" | "delivered" | "failed" | "cancelled";
+            /**
+             * Subject
+             * @description The agent or run that it tells of
+             */
+            subject: string;
+            /**
+             * Type
+             * @description The event's type
+             * @example workflow.failed
+             */
+            type: string;
+            /** Webhook Id */
+            webhook_id: string;
+        };
+        /**
+         * DeliveryPage
+         * @description One page of deliveries, the newest event first.
+         */
+        DeliveryPage: {
+            /** Items */
+            items: components["schemas"]["Delivery"][];
+            /**
+             * Next Cursor
+             * @description Send it as `cursor` for the next page; null on the last one
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * DiscardRequest
+         * @description Why the work is not done again.
+         */
+        DiscardRequest: {
+            /** Reason */
+            reason: string;
         };
         /**
          * Diversion
@@ -1510,6 +2480,55 @@ export interface components {
             source: string;
             /** Target */
             target: string;
+        };
+        /**
+         * ErrorFigures
+         * @description How often executions of an agent failed for one reason.
+         */
+        ErrorFigures: {
+            /** Agent Id */
+            agent_id: string;
+            /** Code */
+            code: string;
+            /** Count */
+            count: number;
+            /** Group */
+            group: string;
+            /**
+             * Share
+             * @description Of all failures in the range
+             */
+            share: number;
+        };
+        /**
+         * Errors
+         * @description Reasons of failures, the most frequent first.
+         */
+        Errors: {
+            /**
+             * As Of
+             * @description When the newest event counted here occurred; null before the first
+             */
+            as_of: string | null;
+            /**
+             * Complete
+             * @description false while the figures are being computed anew from the audit log
+             */
+            complete: boolean;
+            /**
+             * End
+             * Format: date-time
+             * @description The first moment after it
+             */
+            end: string;
+            /** Items */
+            items: components["schemas"]["ErrorFigures"][];
+            /**
+             * Start
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            start: string;
         };
         /**
          * Escalation
@@ -1807,6 +2826,32 @@ export interface components {
             step_id: string | null;
         };
         /**
+         * FailedRun
+         * @description A run that failed or was stopped.
+         */
+        FailedRun: {
+            /** Cost Usd */
+            cost_usd: number | null;
+            /** Error Code */
+            error_code: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            /** Run Id */
+            run_id: string;
+            /**
+             * Started At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            started_at: string;
+            /** Status */
+            status: string;
+            /** Workflow Id */
+            workflow_id: string;
+            /** Workflow Name */
+            workflow_name: string;
+        };
+        /**
          * Failure
          * @description Why an execution failed: a stable code of the error table and a sentence.
          */
@@ -1841,12 +2886,88 @@ export interface components {
             summary: string;
         };
         /**
+         * GroupFigures
+         * @description The executions of one group's agents.
+         */
+        GroupFigures: {
+            /** Cache Read Tokens */
+            cache_read_tokens: number;
+            /** Cache Write Tokens */
+            cache_write_tokens: number;
+            /**
+             * Cached
+             * @description Answered with the output of an earlier, equal execution
+             */
+            cached: number;
+            /** Cancelled */
+            cancelled: number;
+            /**
+             * Cost Usd
+             * @description US dollars at list price
+             */
+            cost_usd: number;
+            /**
+             * Escalated
+             * @description Handed to a person
+             */
+            escalated: number;
+            /** Executions */
+            executions: number;
+            /** Failed */
+            failed: number;
+            /** Group */
+            group: string;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Output Tokens */
+            output_tokens: number;
+            /** Succeeded */
+            succeeded: number;
+            /**
+             * Success Share
+             * @description Of what is over and was not cancelled; null for none
+             */
+            success_share: number | null;
+            /** Tool Calls */
+            tool_calls: number;
+        };
+        /**
          * GroupList
          * @description Every group, by name.
          */
         GroupList: {
             /** Items */
             items: components["schemas"]["Group"][];
+        };
+        /**
+         * Groups
+         * @description Groups of agents, the dearest first.
+         */
+        Groups: {
+            /**
+             * As Of
+             * @description When the newest event counted here occurred; null before the first
+             */
+            as_of: string | null;
+            /**
+             * Complete
+             * @description false while the figures are being computed anew from the audit log
+             */
+            complete: boolean;
+            /**
+             * End
+             * Format: date-time
+             * @description The first moment after it
+             */
+            end: string;
+            /** Items */
+            items: components["schemas"]["GroupFigures"][];
+            /**
+             * Start
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            start: string;
         };
         /**
          * Guardrails
@@ -1869,6 +2990,37 @@ export interface components {
              * @default []
              */
             refuse: string[];
+        };
+        /**
+         * Latency
+         * @description All together, and each agent or model, the slowest (95 %) first.
+         */
+        Latency: {
+            /**
+             * As Of
+             * @description When the newest event counted here occurred; null before the first
+             */
+            as_of: string | null;
+            /**
+             * Complete
+             * @description false while the figures are being computed anew from the audit log
+             */
+            complete: boolean;
+            /**
+             * End
+             * Format: date-time
+             * @description The first moment after it
+             */
+            end: string;
+            /** Items */
+            items: components["schemas"]["SpeedFigures"][];
+            overall: components["schemas"]["Speeds"];
+            /**
+             * Start
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            start: string;
         };
         /**
          * Limits
@@ -1989,6 +3141,53 @@ export interface components {
             workflow_id: string;
         };
         /**
+         * NewWebhook
+         * @description An address that is told of events.
+         */
+        NewWebhook: {
+            /**
+             * Description
+             * @description What it is for
+             * @default
+             */
+            description: string;
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled: boolean;
+            /**
+             * Events
+             * @description Types of events to be told of
+             */
+            events: ("agent.executed" | "workflow.started" | "workflow.completed" | "workflow.failed")[];
+            /**
+             * Match
+             * @description Fields of the events' `data` with the values that they may have; a field must be one of every type in `events`
+             * @default {}
+             * @example {
+             *       "status": [
+             *         "failed"
+             *       ]
+             *     }
+             */
+            match: {
+                [key: string]: (string | number | boolean)[];
+            };
+            /**
+             * Platform Wide
+             * @description Everybody's events, not only mine; for administrators
+             * @default false
+             */
+            platform_wide: boolean;
+            /**
+             * Url
+             * @description Where events are sent by POST: https, port 443 or 8443, a host of the public internet
+             * @example https://hooks.example.com/agents
+             */
+            url: string;
+        };
+        /**
          * Node
          * @description A step, or where the run begins and ends. `parent` is the id of the step that holds it, `group` the branch or
          *     case of that step.
@@ -2006,6 +3205,160 @@ export interface components {
             parent?: string | null;
             /** Title */
             title: string;
+        };
+        /**
+         * Overview
+         * @description The range, and the one just as long before it.
+         */
+        Overview: {
+            /**
+             * As Of
+             * @description When the newest event counted here occurred; null before the first
+             */
+            as_of: string | null;
+            before: components["schemas"]["Period"];
+            /**
+             * Complete
+             * @description false while the figures are being computed anew from the audit log
+             */
+            complete: boolean;
+            /**
+             * End
+             * Format: date-time
+             * @description The first moment after it
+             */
+            end: string;
+            now: components["schemas"]["Period"];
+            /**
+             * Start
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            start: string;
+        };
+        /**
+         * Period
+         * @description All executions of a range.
+         */
+        Period: {
+            /** Cache Read Tokens */
+            cache_read_tokens: number;
+            /** Cache Write Tokens */
+            cache_write_tokens: number;
+            /**
+             * Cached
+             * @description Answered with the output of an earlier, equal execution
+             */
+            cached: number;
+            /** Cancelled */
+            cancelled: number;
+            /**
+             * Cost Usd
+             * @description US dollars at list price
+             */
+            cost_usd: number;
+            /**
+             * Escalated
+             * @description Handed to a person
+             */
+            escalated: number;
+            /** Executions */
+            executions: number;
+            /** Failed */
+            failed: number;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Output Tokens */
+            output_tokens: number;
+            /**
+             * P50 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p50_ms: number | null;
+            /**
+             * P95 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p95_ms: number | null;
+            /**
+             * P99 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p99_ms: number | null;
+            /** Succeeded */
+            succeeded: number;
+            /**
+             * Success Share
+             * @description Of what is over and was not cancelled; null for none
+             */
+            success_share: number | null;
+            /** Tool Calls */
+            tool_calls: number;
+        };
+        /**
+         * Point
+         * @description All executions of one hour or day.
+         */
+        Point: {
+            /** Cache Read Tokens */
+            cache_read_tokens: number;
+            /** Cache Write Tokens */
+            cache_write_tokens: number;
+            /**
+             * Cached
+             * @description Answered with the output of an earlier, equal execution
+             */
+            cached: number;
+            /** Cancelled */
+            cancelled: number;
+            /**
+             * Cost Usd
+             * @description US dollars at list price
+             */
+            cost_usd: number;
+            /**
+             * Escalated
+             * @description Handed to a person
+             */
+            escalated: number;
+            /** Executions */
+            executions: number;
+            /** Failed */
+            failed: number;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Output Tokens */
+            output_tokens: number;
+            /**
+             * P50 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p50_ms: number | null;
+            /**
+             * P95 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p95_ms: number | null;
+            /**
+             * P99 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p99_ms: number | null;
+            /**
+             * Period
+             * Format: date-time
+             * @description When it begins
+             */
+            period: string;
+            /** Succeeded */
+            succeeded: number;
+            /**
+             * Success Share
+             * @description Of what is over and was not cancelled; null for none
+             */
+            success_share: number | null;
+            /** Tool Calls */
+            tool_calls: number;
         };
         /**
          * Problem
@@ -2052,6 +3405,16 @@ export interface components {
              * @example input.lines.0.quantity
              */
             field: string;
+            /** Message */
+            message: string;
+        };
+        /**
+         * Reason
+         * @description Why it could not be done: a stable code and a sentence.
+         */
+        Reason: {
+            /** Code */
+            code: string;
             /** Message */
             message: string;
         };
@@ -2422,6 +3785,38 @@ export interface components {
             timezone: string;
         };
         /**
+         * Series
+         * @description Hour by hour, or day by day, without gaps.
+         */
+        Series: {
+            /**
+             * As Of
+             * @description When the newest event counted here occurred; null before the first
+             */
+            as_of: string | null;
+            /**
+             * Complete
+             * @description false while the figures are being computed anew from the audit log
+             */
+            complete: boolean;
+            /**
+             * End
+             * Format: date-time
+             * @description The first moment after it
+             */
+            end: string;
+            /** Grain */
+            grain: string;
+            /** Points */
+            points: components["schemas"]["Point"][];
+            /**
+             * Start
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            start: string;
+        };
+        /**
          * Session
          * @description A signed-in client. Keep the refresh token secret and use it once; each refresh brings the next one.
          */
@@ -2518,6 +3913,55 @@ export interface components {
             spec?: {
                 [key: string]: unknown;
             } | null;
+        };
+        /**
+         * SpeedFigures
+         * @description How long executions of one agent, or by one model, took.
+         */
+        SpeedFigures: {
+            /** Executions */
+            executions: number;
+            /**
+             * Name
+             * @description The agent's id, or the model's name
+             */
+            name: string;
+            /**
+             * P50 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p50_ms: number | null;
+            /**
+             * P95 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p95_ms: number | null;
+            /**
+             * P99 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p99_ms: number | null;
+        };
+        /**
+         * Speeds
+         * @description How long executions took.
+         */
+        Speeds: {
+            /**
+             * P50 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p50_ms: number | null;
+            /**
+             * P95 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p95_ms: number | null;
+            /**
+             * P99 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p99_ms: number | null;
         };
         /**
          * StartRequest
@@ -2663,6 +4107,36 @@ export interface components {
             output_tokens: number;
         };
         /**
+         * TopAgents
+         * @description Agents, by what was asked for.
+         */
+        TopAgents: {
+            /**
+             * As Of
+             * @description When the newest event counted here occurred; null before the first
+             */
+            as_of: string | null;
+            /**
+             * Complete
+             * @description false while the figures are being computed anew from the audit log
+             */
+            complete: boolean;
+            /**
+             * End
+             * Format: date-time
+             * @description The first moment after it
+             */
+            end: string;
+            /** Items */
+            items: components["schemas"]["AgentFigures"][];
+            /**
+             * Start
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            start: string;
+        };
+        /**
          * TriggerError
          * @description Why no run was started the last time.
          */
@@ -2803,6 +4277,119 @@ export interface components {
             roles: string[];
         };
         /**
+         * UserFigures
+         * @description The executions of one user.
+         */
+        UserFigures: {
+            /** Cache Read Tokens */
+            cache_read_tokens: number;
+            /** Cache Write Tokens */
+            cache_write_tokens: number;
+            /**
+             * Cached
+             * @description Answered with the output of an earlier, equal execution
+             */
+            cached: number;
+            /** Cancelled */
+            cancelled: number;
+            /**
+             * Cost Usd
+             * @description US dollars at list price
+             */
+            cost_usd: number;
+            /**
+             * Email
+             * @description null where the account is gone
+             */
+            email: string | null;
+            /**
+             * Escalated
+             * @description Handed to a person
+             */
+            escalated: number;
+            /** Executions */
+            executions: number;
+            /** Failed */
+            failed: number;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Name */
+            name: string | null;
+            /** Output Tokens */
+            output_tokens: number;
+            /** Succeeded */
+            succeeded: number;
+            /**
+             * Success Share
+             * @description Of what is over and was not cancelled; null for none
+             */
+            success_share: number | null;
+            /** Tool Calls */
+            tool_calls: number;
+            /** User Id */
+            user_id: string;
+        };
+        /**
+         * UsersOfRange
+         * @description Users, who spent most first.
+         */
+        UsersOfRange: {
+            /**
+             * As Of
+             * @description When the newest event counted here occurred; null before the first
+             */
+            as_of: string | null;
+            /**
+             * Complete
+             * @description false while the figures are being computed anew from the audit log
+             */
+            complete: boolean;
+            /**
+             * End
+             * Format: date-time
+             * @description The first moment after it
+             */
+            end: string;
+            /** Items */
+            items: components["schemas"]["UserFigures"][];
+            /**
+             * Start
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            start: string;
+        };
+        /**
+         * VerificationView
+         * @description What a check of the chain found.
+         */
+        VerificationView: {
+            /**
+             * Broken At
+             * @description The first entry that is missing, changed or out of place
+             */
+            broken_at: number | null;
+            /**
+             * Head Hash
+             * @description Stands for all of them: keep it elsewhere to notice a log written anew
+             */
+            head_hash: string;
+            /**
+             * Head Seq
+             * @description How many entries there are
+             */
+            head_seq: number;
+            /** Intact */
+            intact: boolean;
+            /** Verified From */
+            verified_from: number;
+            /**
+             * Verified To
+             * @description As far as the check came; go on behind it where that is before `head_seq`
+             */
+            verified_to: number;
+        };
+        /**
          * VersionDetail
          * @description One version, with what it is compiled to.
          */
@@ -2890,6 +4477,172 @@ export interface components {
             version: number;
         };
         /**
+         * WebhookChanges
+         * @description What is to change; what is left out stays.
+         */
+        WebhookChanges: {
+            /** Description */
+            description?: string | null;
+            /**
+             * Enabled
+             * @description true forgets why it was disabled, and since when its deliveries failed
+             */
+            enabled?: boolean | null;
+            /** Events */
+            events?: ("agent.executed" | "workflow.started" | "workflow.completed" | "workflow.failed")[] | null;
+            /** Match */
+            match?: {
+                [key: string]: (string | number | boolean)[];
+            } | null;
+            /** Url */
+            url?: string | null;
+        };
+        /**
+         * WebhookPage
+         * @description One page of webhooks, the newest first.
+         */
+        WebhookPage: {
+            /** Items */
+            items: components["schemas"]["WebhookView"][];
+            /**
+             * Next Cursor
+             * @description Send it as `cursor` for the next page; null on the last one
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * WebhookProblem
+         * @description Why the platform disabled a webhook.
+         */
+        WebhookProblem: {
+            /**
+             * Code
+             * @description webhook_gone: the receiver answered 410; webhook_failing: nothing arrived for five days
+             * @enum {string}
+             */
+            code: "webhook_gone" | "webhook_failing";
+            /** Message */
+            message: string;
+        };
+        /**
+         * WebhookView
+         * @description A webhook.
+         */
+        WebhookView: {
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /** Description */
+            description: string;
+            /** @description Why the platform disabled it; null where it did not */
+            disabled: components["schemas"]["WebhookProblem"] | null;
+            /** Enabled */
+            enabled: boolean;
+            /** Events */
+            events: ("agent.executed" | "workflow.started" | "workflow.completed" | "workflow.failed")[];
+            /**
+             * Failing Since
+             * @description Since when no attempt has gone well; null where the last did
+             */
+            failing_since: string | null;
+            /** Id */
+            id: string;
+            /** Match */
+            match: {
+                [key: string]: (string | number | boolean)[];
+            };
+            /**
+             * Owner
+             * @description Id of the user who made it
+             */
+            owner: string;
+            /** Platform Wide */
+            platform_wide: boolean;
+            /**
+             * Previous Secret Until
+             * @description Until when events are signed with the previous secret too; null where they are not
+             */
+            previous_secret_until: string | null;
+            /**
+             * Secret Version
+             * @description Counts from 1; each rotation is one more
+             */
+            secret_version: number;
+            /**
+             * Updated At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            updated_at: string;
+            /** Url */
+            url: string;
+        };
+        /**
+         * WebhookWithSecret
+         * @description A webhook with its secret, which is not shown again.
+         */
+        WebhookWithSecret: {
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /** Description */
+            description: string;
+            /** @description Why the platform disabled it; null where it did not */
+            disabled: components["schemas"]["WebhookProblem"] | null;
+            /** Enabled */
+            enabled: boolean;
+            /** Events */
+            events: ("agent.executed" | "workflow.started" | "workflow.completed" | "workflow.failed")[];
+            /**
+             * Failing Since
+             * @description Since when no attempt has gone well; null where the last did
+             */
+            failing_since: string | null;
+            /** Id */
+            id: string;
+            /** Match */
+            match: {
+                [key: string]: (string | number | boolean)[];
+            };
+            /**
+             * Owner
+             * @description Id of the user who made it
+             */
+            owner: string;
+            /** Platform Wide */
+            platform_wide: boolean;
+            /**
+             * Previous Secret Until
+             * @description Until when events are signed with the previous secret too; null where they are not
+             */
+            previous_secret_until: string | null;
+            /**
+             * Secret
+             * @description Verifies the header `webhook-signature` (Standard Webhooks)
+             * @example whsec_C2FVsBQIhrscChlQIM
+             */
+            secret: string;
+            /**
+             * Secret Version
+             * @description Counts from 1; each rotation is one more
+             */
+            secret_version: number;
+            /**
+             * Updated At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            updated_at: string;
+            /** Url */
+            url: string;
+        };
+        /**
          * WorkflowDetail
          * @description A workflow with its live version, or its latest where none is live.
          */
@@ -2965,6 +4718,43 @@ export interface components {
             version: number;
         };
         /**
+         * WorkflowFigures
+         * @description The runs of one workflow.
+         */
+        WorkflowFigures: {
+            /**
+             * Cost Usd
+             * @description US dollars at list price
+             */
+            cost_usd: number;
+            /** Failed */
+            failed: number;
+            /**
+             * Mean Duration Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            mean_duration_ms: number | null;
+            /** Retried */
+            retried: number;
+            /** Running */
+            running: number;
+            /** Runs */
+            runs: number;
+            /** Stopped */
+            stopped: number;
+            /** Succeeded */
+            succeeded: number;
+            /**
+             * Success Share
+             * @description Of what is over and was not cancelled; null for none
+             */
+            success_share: number | null;
+            /** Workflow Id */
+            workflow_id: string;
+            /** Workflow Name */
+            workflow_name: string;
+        };
+        /**
          * WorkflowPage
          * @description One page of workflows.
          */
@@ -3023,6 +4813,38 @@ export interface components {
              * @description RFC 3339, UTC
              */
             updated_at: string;
+        };
+        /**
+         * Workflows
+         * @description Workflows, the most used first, and the latest runs that went wrong.
+         */
+        Workflows: {
+            /**
+             * As Of
+             * @description When the newest event counted here occurred; null before the first
+             */
+            as_of: string | null;
+            /**
+             * Complete
+             * @description false while the figures are being computed anew from the audit log
+             */
+            complete: boolean;
+            /**
+             * End
+             * Format: date-time
+             * @description The first moment after it
+             */
+            end: string;
+            /** Failures */
+            failures: components["schemas"]["FailedRun"][];
+            /** Items */
+            items: components["schemas"]["WorkflowFigures"][];
+            /**
+             * Start
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            start: string;
         };
     };
     responses: never;
@@ -3403,6 +5225,737 @@ export interface operations {
             };
         };
     };
+    get_analytics_agents: {
+        parameters: {
+            query?: {
+                /** @description What is most; duration_ms is the mean */
+                by?: "executions" | "cost_usd" | "failed" | "duration_ms";
+                /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
+                limit?: number | null;
+                /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
+                from?: string | null;
+                /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
+                to?: string | null;
+                /** @description Only this agent */
+                agent_id?: string | null;
+                /** @description Only agents of this group */
+                group?: string | null;
+                /** @description Only this model */
+                model?: string | null;
+                /** @description `all` is everybody's, for administrators, who get it by default */
+                scope?: ("mine" | "all") | null;
+                /** @description Only this user's, by id; for administrators */
+                owner?: string | null;
+                /** @description `csv` is as good as `Accept: text/csv` */
+                format?: ("json" | "csv") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report, as JSON or CSV */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TopAgents"];
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_analytics_budgets: {
+        parameters: {
+            query?: {
+                /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
+                limit?: number | null;
+                /** @description `csv` is as good as `Accept: text/csv` */
+                format?: ("json" | "csv") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report, as JSON or CSV */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetConsumption"];
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_analytics_errors: {
+        parameters: {
+            query?: {
+                /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
+                limit?: number | null;
+                /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
+                from?: string | null;
+                /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
+                to?: string | null;
+                /** @description Only this agent */
+                agent_id?: string | null;
+                /** @description Only agents of this group */
+                group?: string | null;
+                /** @description Only this model */
+                model?: string | null;
+                /** @description `all` is everybody's, for administrators, who get it by default */
+                scope?: ("mine" | "all") | null;
+                /** @description Only this user's, by id; for administrators */
+                owner?: string | null;
+                /** @description `csv` is as good as `Accept: text/csv` */
+                format?: ("json" | "csv") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report, as JSON or CSV */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Errors"];
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_analytics_groups: {
+        parameters: {
+            query?: {
+                /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
+                limit?: number | null;
+                /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
+                from?: string | null;
+                /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
+                to?: string | null;
+                /** @description Only this agent */
+                agent_id?: string | null;
+                /** @description Only agents of this group */
+                group?: string | null;
+                /** @description Only this model */
+                model?: string | null;
+                /** @description `all` is everybody's, for administrators, who get it by default */
+                scope?: ("mine" | "all") | null;
+                /** @description Only this user's, by id; for administrators */
+                owner?: string | null;
+                /** @description `csv` is as good as `Accept: text/csv` */
+                format?: ("json" | "csv") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report, as JSON or CSV */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Groups"];
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_analytics_latency: {
+        parameters: {
+            query?: {
+                by?: "agent" | "model";
+                /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
+                limit?: number | null;
+                /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
+                from?: string | null;
+                /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
+                to?: string | null;
+                /** @description Only this agent */
+                agent_id?: string | null;
+                /** @description Only agents of this group */
+                group?: string | null;
+                /** @description Only this model */
+                model?: string | null;
+                /** @description `all` is everybody's, for administrators, who get it by default */
+                scope?: ("mine" | "all") | null;
+                /** @description Only this user's, by id; for administrators */
+                owner?: string | null;
+                /** @description `csv` is as good as `Accept: text/csv` */
+                format?: ("json" | "csv") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report, as JSON or CSV */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Latency"];
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_analytics_overview: {
+        parameters: {
+            query?: {
+                /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
+                from?: string | null;
+                /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
+                to?: string | null;
+                /** @description Only this agent */
+                agent_id?: string | null;
+                /** @description Only agents of this group */
+                group?: string | null;
+                /** @description Only this model */
+                model?: string | null;
+                /** @description `all` is everybody's, for administrators, who get it by default */
+                scope?: ("mine" | "all") | null;
+                /** @description Only this user's, by id; for administrators */
+                owner?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_analytics_timeseries: {
+        parameters: {
+            query?: {
+                /** @description `hour` takes a range of 31 days at most */
+                grain?: "hour" | "day";
+                /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
+                from?: string | null;
+                /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
+                to?: string | null;
+                /** @description Only this agent */
+                agent_id?: string | null;
+                /** @description Only agents of this group */
+                group?: string | null;
+                /** @description Only this model */
+                model?: string | null;
+                /** @description `all` is everybody's, for administrators, who get it by default */
+                scope?: ("mine" | "all") | null;
+                /** @description Only this user's, by id; for administrators */
+                owner?: string | null;
+                /** @description `csv` is as good as `Accept: text/csv` */
+                format?: ("json" | "csv") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report, as JSON or CSV */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Series"];
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_analytics_users: {
+        parameters: {
+            query?: {
+                /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
+                limit?: number | null;
+                /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
+                from?: string | null;
+                /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
+                to?: string | null;
+                /** @description Only this agent */
+                agent_id?: string | null;
+                /** @description Only agents of this group */
+                group?: string | null;
+                /** @description Only this model */
+                model?: string | null;
+                /** @description `all` is everybody's, for administrators, who get it by default */
+                scope?: ("mine" | "all") | null;
+                /** @description Only this user's, by id; for administrators */
+                owner?: string | null;
+                /** @description `csv` is as good as `Accept: text/csv` */
+                format?: ("json" | "csv") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report, as JSON or CSV */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsersOfRange"];
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_analytics_workflows: {
+        parameters: {
+            query?: {
+                /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
+                limit?: number | null;
+                /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
+                from?: string | null;
+                /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
+                to?: string | null;
+                /** @description Only this agent */
+                agent_id?: string | null;
+                /** @description Only agents of this group */
+                group?: string | null;
+                /** @description Only this model */
+                model?: string | null;
+                /** @description `all` is everybody's, for administrators, who get it by default */
+                scope?: ("mine" | "all") | null;
+                /** @description Only this user's, by id; for administrators */
+                owner?: string | null;
+                /** @description `csv` is as good as `Accept: text/csv` */
+                format?: ("json" | "csv") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report, as JSON or CSV */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workflows"];
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_approvals: {
         parameters: {
             query?: {
@@ -3608,6 +6161,230 @@ export interface operations {
             };
             /** @description `unsupported_media_type` */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_audit_entries: {
+        parameters: {
+            query?: {
+                /** @description Of the event */
+                type?: string | null;
+                /** @description The agent's or run's id */
+                subject?: string | null;
+                /** @description The user's id */
+                owner?: string | null;
+                /** @description Occurred then or later: a date or a moment (RFC 3339, UTC) */
+                from?: string | null;
+                /** @description Occurred before: a moment, or a date, which counts whole */
+                to?: string | null;
+                /** @description Fewer come where they would be more than 5 MB */
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEntryPage"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_audit_log: {
+        parameters: {
+            query?: {
+                /** @description Begin behind this entry */
+                after_seq?: number;
+                /** @description Fewer come where they would be more than 5 MB */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry a line, the oldest first */
+            200: {
+                headers: {
+                    /** @description Send it as `after_seq` for what follows; missing where nothing does */
+                    "X-Next-After-Seq"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verify_audit_log: {
+        parameters: {
+            query?: {
+                from_seq?: number;
+                /** @description By default as far as the log goes */
+                to_seq?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerificationView"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4653,6 +7430,424 @@ export interface operations {
             };
         };
     };
+    list_dead_letters: {
+        parameters: {
+            query?: {
+                state?: "open" | "redriven" | "discarded";
+                /** @description Whose work failed; all when left out */
+                source?: ("relay-bus" | "relay-kafka" | "projections" | "webhooks" | "tracking" | "triggers") | null;
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterPage"];
+                };
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redrive_dead_letters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRedriveRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRedriveAnswer"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                letter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterDetail"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `dead_letter_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    discard_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                letter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiscardRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetter"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `dead_letter_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `dead_letter_closed`, `dead_letter_busy` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redrive_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                letter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetter"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `dead_letter_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `dead_letter_closed`, `dead_letter_busy` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `deadline_exceeded` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_executions: {
         parameters: {
             query?: {
@@ -4991,6 +8186,63 @@ export interface operations {
             };
             /** @description `unauthenticated` */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_platform_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Prometheus text, or OpenMetrics where `Accept` asks for it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/openmetrics-text": string;
+                    "text/plain": string;
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6072,6 +9324,661 @@ export interface operations {
             };
             /** @description `conflict` */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_webhooks: {
+        parameters: {
+            query?: {
+                /** @description Those of the whole platform instead; for administrators */
+                platform_wide?: boolean;
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookPage"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookView"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `webhook_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `webhook_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookChanges"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookView"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `webhook_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_webhook_deliveries: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `webhook_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redeliver_webhook_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `webhook_not_found`, `delivery_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ping_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `webhook_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_webhook_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `webhook_not_found` */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -31,6 +31,11 @@ export function currentUser(): User | null {
   return user;
 }
 
+/** Whether pages of operators are of any use to them; what may be done is decided by the API. */
+export function isAdmin(who: User | null): boolean {
+  return who?.roles.includes('admin') ?? false;
+}
+
 export function currentAccessToken(): string | null {
   return accessToken;
 }

@@ -17,6 +17,7 @@ from agent_platform.agents.procedure import Procedure
 from agent_platform.agents.prompt import user_message
 from agent_platform.agents.request import OVERHEAD_TOKENS, fixed_request, most_tokens, most_usd
 from agent_platform.agents.schemas import instance_faults, json_faults
+from agent_platform.agents.spans import tool_span
 from agent_platform.agents.tools import ToolOutcome, registry
 from agent_platform.errors import (
     CostLimitReached,
@@ -26,7 +27,7 @@ from agent_platform.errors import (
     ModelTimedOut,
     ToolLoopExceeded,
 )
-from agent_platform.llm.client import translated_errors
+from agent_platform.llm.chat import ask
 from agent_platform.llm.models import model_of
 from agent_platform.llm.sdk import ClaudeClient, Message
 
@@ -80,6 +81,7 @@ class BaseAgent:
         self.definition = definition
         self.model = model_of(definition.model)
         self._client = client
+        self._provider: Provider = provider
         self._request = fixed_request(definition, "bedrock" if provider == "bedrock" else "direct", colleagues)
         self._answer_schema: JsonObject = self._request["output_config"]["format"]["schema"]
         self._fixed_tokens = most_tokens(self._request) + OVERHEAD_TOKENS
@@ -169,9 +171,7 @@ class BaseAgent:
             if left <= 0:
                 break
             try:
-                with translated_errors():
-                    message: Message = self._client.messages.create(messages=messages, timeout=left, **self._request)
-                return _whole(message)
+                return _whole(ask(self._client, self._provider, {"messages": messages, **self._request}, left))
             except ModelError as error:
                 if error.uncertain:
                     meter.add_uncertain(most)
@@ -200,7 +200,10 @@ class BaseAgent:
         if answer is not None:
             outcome = answer
         elif block.name in self.definition.tools and block.name in registry:
-            outcome = registry[block.name].call(block.input, work.deadline - monotonic())
+            with tool_span(block.name, block.id) as span:
+                outcome = registry[block.name].call(block.input, work.deadline - monotonic())
+                if outcome.is_error:
+                    span.fail("tool_error")
         else:
             allowed = ", ".join(tool["name"] for tool in self._request.get("tools", ()))
             outcome = ToolOutcome(f"This agent has no tool `{block.name}`; it has {allowed}.", is_error=True)

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from agent_platform.agents.definition import AgentDefinition, JsonObject
+from agent_platform.agents.spans import tool_span
 from agent_platform.errors import PlatformError
 from agent_platform.observability import get_logger
 
@@ -94,7 +95,8 @@ def consult(delegate: Delegate | None, colleague: str, value: Any) -> Consultati
     if delegate is None:
         return failed(PlatformError("Nobody can be put to work here."), f"`{colleague}` cannot be reached from here.")
     try:
-        done = delegate(colleague, value)
+        with tool_span(tool_name(colleague)):
+            done = delegate(colleague, value)
     except PlatformError as error:
         return failed(error)
     except Exception:  # noqa: BLE001 - a defect of ours in the colleague's run, recorded there as its failure

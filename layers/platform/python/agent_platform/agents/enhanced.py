@@ -1,6 +1,5 @@
 """An agent with memory: it knows the turns before, and folds the older ones into a summary when they grow too long."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from time import monotonic
@@ -16,13 +15,12 @@ from agent_platform.agents.conversation import (
     material,
     shortened,
 )
-from agent_platform.agents.definition import AgentDefinition, JsonObject
-from agent_platform.agents.meter import PATIENT, Meter, Patience, Provider
+from agent_platform.agents.definition import JsonObject
+from agent_platform.agents.meter import PATIENT, Meter, Patience
 from agent_platform.agents.request import OVERHEAD_TOKENS, most_tokens, most_usd
 from agent_platform.errors import CostLimitReached, ModelError, ModelOutputInvalid
-from agent_platform.llm.client import translated_errors
+from agent_platform.llm.chat import ask
 from agent_platform.llm.models import model_of
-from agent_platform.llm.sdk import ClaudeClient
 from agent_platform.observability import get_logger
 
 SUMMARY_SECONDS = 8.0
@@ -46,16 +44,6 @@ class EnhancedAgent(BaseAgent):
     >>> agent.reply({"question": "What does error 0x80070005 mean?"}, conversation)
     >>> agent.reply({"question": "And how do I get rid of it?"}, conversation)
     """
-
-    def __init__(
-        self,
-        definition: AgentDefinition,
-        client: ClaudeClient,
-        provider: Provider,
-        colleagues: Sequence[AgentDefinition] = (),
-    ) -> None:
-        super().__init__(definition, client, provider, colleagues)
-        self._provider: Provider = provider
 
     def reply(
         self, value: JsonObject, conversation: Conversation, meter: Meter | None = None, patience: Patience = PATIENT
@@ -133,8 +121,7 @@ class EnhancedAgent(BaseAgent):
         most = most_usd(fast, most_tokens(request) + OVERHEAD_TOKENS, SUMMARY_ANSWER_TOKENS)
         self._leave_enough(value, conversation.turns[turns:], meter, most)
         try:
-            with translated_errors():
-                message = self._client.messages.create(timeout=min(SUMMARY_SECONDS, seconds), **request)
+            message = ask(self._client, self._provider, request, min(SUMMARY_SECONDS, seconds))
         except ModelError as error:
             if error.uncertain:
                 meter.add_uncertain(most)

@@ -71,19 +71,24 @@ def check_output_schema(schema: dict[str, Any]) -> None:
     _raise([*_closure_faults(schema, ""), *_recursion_faults(schema)])
 
 
-def instance_faults(schema: dict[str, Any], value: Any, *, root: str, keep: bool = True) -> list[FieldError]:
+def instance_faults(
+    schema: dict[str, Any], value: Any, *, root: str, keep: bool = True, quote: bool = True
+) -> list[FieldError]:
     """Every place where `value` departs from `schema`, at most MAX_FAULTS.
 
     Args:
         root: begins each field path.
         keep: whether the validator is kept for the next value. Only of schemas that live as long as the process: that
             of 1 MB holds more than 100 MB, and one that is read anew would never be found again.
+        quote: whether a fault quotes the value that it refuses, as whoever sent that may read; what is kept of a run,
+            and told in its events, may not.
     """
     validator = _validator(_Frozen(schema)) if keep else _built(schema)
     if validator.is_valid(value):  # the usual case, in half the time
         return []
     faults = []
-    for error in validator.iter_errors(value):
+    telling = validator if quote else _built(schema, mask="the value")
+    for error in telling.iter_errors(value):
         path = ".".join([root, *(str(step) for step in error.instance_path)])
         match error.kind:
             case Kind.Required(property=name):
@@ -165,8 +170,8 @@ def _validator(frozen: _Frozen) -> jsonschema_rs.Draft202012Validator:
     return _built(frozen.schema)
 
 
-def _built(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+def _built(schema: dict[str, Any], mask: str | None = None) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(schema, validate_formats=True, mask=mask)
 
 
 def _readable(message: str) -> str:

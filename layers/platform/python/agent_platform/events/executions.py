@@ -1,8 +1,9 @@
 """The event of an execution."""
 
-from agent_platform.events.envelope import CloudEvent, traceparent
+from agent_platform.events.envelope import CloudEvent
 from agent_platform.storage.executions import Execution
 from agent_platform.storage.outbox import OutboxEvent
+from agent_platform.tracing import span_id_of, traceparent_in
 
 
 def agent_executed(execution: Execution, table: str) -> OutboxEvent:
@@ -11,7 +12,7 @@ def agent_executed(execution: Execution, table: str) -> OutboxEvent:
         type="agent.executed",
         subject=execution.agent_id,
         time=execution.finished_at or execution.started_at,
-        traceparent=traceparent(execution.trace_id, execution.id.replace("-", "")[-16:]),
+        traceparent=traceparent_in(execution.trace_id, span_id_of(execution.id)),
         # Why something was handed to a person may quote the input.
         data=execution.model_dump(
             mode="json", exclude={"input": True, "output": True, "trace_id": True, "escalation": {"reason"}}

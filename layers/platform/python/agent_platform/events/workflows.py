@@ -4,6 +4,7 @@ from agent_platform.events.envelope import CloudEvent, EventType, traceparent
 from agent_platform.ids import fixed_id
 from agent_platform.storage.outbox import OutboxEvent
 from agent_platform.storage.runs import Run, RunSummary
+from agent_platform.tracing import span_id_of
 
 
 def workflow_started(run: Run, table: str) -> OutboxEvent:
@@ -28,7 +29,7 @@ def _event(kind: EventType, run: Run, table: str) -> OutboxEvent:
         type=kind,
         subject=run.id,
         time=run.began_at if begins else run.finished_at or run.began_at,
-        traceparent=traceparent(run.trace_id, run.id.replace("-", "")[-16:]),
+        traceparent=traceparent(run.trace_id, span_id_of(run.id)),
         data={**run.model_dump(mode="json", include=set(RunSummary.model_fields)), "owner": run.owner},
     )
     return OutboxEvent(

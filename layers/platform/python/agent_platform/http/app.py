@@ -1,6 +1,7 @@
 """Make a FastAPI application with the platform's edge."""
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from agent_platform.http.body_limit import BodyLimitMiddleware
 from agent_platform.http.problems import add_problem_handlers
@@ -10,6 +11,15 @@ API_PREFIX = "/api/v1"
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
 """API Gateway takes 10 MB, but Lambda's synchronous invocations carry 6 MB, with the rest of the request."""
+
+_NO_TELEMETRY_OF_ITS_OWN: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+"""FastAPI would tell paths and the words of exceptions, which may quote a caller. `TraceMiddleware` does it instead."""
 
 
 def create_app(title: str, description: str, version: str) -> FastAPI:
@@ -25,6 +35,7 @@ def create_app(title: str, description: str, version: str) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=_NO_TELEMETRY_OF_ITS_OWN,
     )
     add_problem_handlers(app)
     app.add_middleware(BodyLimitMiddleware, max_bytes=MAX_BODY_BYTES)

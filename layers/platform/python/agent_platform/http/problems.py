@@ -157,6 +157,7 @@ async def _too_deep(request: Request, _: Exception) -> JSONResponse:
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    problem = PlatformError(str(error))
+    # Not in its own words, which may quote what the caller sent.
+    problem = PlatformError(f"A defect of the platform: {type(error).__qualname__}.")
     problem.__cause__ = error
     return problem_response(request, problem)

@@ -1,6 +1,6 @@
-"""One trace id per request: from the gateway where it set one, else new; in every log line and every response."""
+"""One trace id per request: from the caller or the gateway, else new; in every log line, span and response."""
 
-import re
+import asyncio
 import secrets
 from typing import Annotated
 
@@ -8,13 +8,17 @@ from fastapi import Depends, Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from agent_platform import tracing
 from agent_platform.observability import get_logger, trace_id_of
 
-_W3C = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class TraceMiddleware:
-    """Puts `trace_id` (32 hex digits) into the request's state, the logger's keys and the `X-Trace-Id` header."""
+    """Puts `trace_id` (32 hex digits) into the request's state, the logger's keys and the `X-Trace-Id` header.
+
+    Where spans are recorded, the request is one, named for its route: its path and query may hold what a caller wrote.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -24,17 +28,33 @@ class TraceMiddleware:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        given = _W3C.fullmatch(headers.get("traceparent", ""))
-        trace_id = given.group(1) if given else trace_id_of(headers.get("x-amzn-trace-id")) or secrets.token_hex(16)
+        given = tracing.trace_id_of_traceparent(headers.get("traceparent"))
+        trace_id = given or trace_id_of(headers.get("x-amzn-trace-id")) or secrets.token_hex(16)
         scope.setdefault("state", {})["trace_id"] = trace_id
         get_logger().append_keys(trace_id=trace_id)
+        method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+        about = {"http.request.method": method, "url.scheme": scope["scheme"]}
 
         async def send_with_trace(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)["X-Trace-Id"] = trace_id
+                span.set({"http.response.status_code": message["status"]})
+                if message["status"] >= 500:
+                    span.fail(str(message["status"]))
             await send(message)
 
-        await self.app(scope, receive, send_with_trace)
+        with (
+            tracing.continue_trace(headers["traceparent"] if given else trace_id),
+            tracing.span(method, "server", about) as span,
+        ):
+            try:
+                await self.app(scope, receive, send_with_trace)
+            finally:
+                if route := getattr(scope.get("route"), "path", None):
+                    span.rename(f"{method} {route}")
+                    span.set({"http.route": route})
+        if tracing.is_on() and "aws.event" not in scope:
+            await asyncio.to_thread(tracing.flush)  # behind a plain server; a Lambda handler does it itself
 
 
 def trace_id(request: Request) -> str:

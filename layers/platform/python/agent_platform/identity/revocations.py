@@ -5,7 +5,7 @@ everything that was issued to a user up to a moment. DynamoDB's TTL removes a ma
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent_platform.errors import StorageUnavailable, Unauthenticated
@@ -13,10 +13,13 @@ from agent_platform.identity.access_tokens import VerifiedToken
 from agent_platform.storage.dynamodb import dynamodb, storage_errors
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import ConditionCheckTypeDef, TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, ConditionCheckTypeDef, TransactWriteItemTypeDef
 
 MARGIN_SECONDS = 60
 """Markers outlive their tokens by this much, so that differing clocks open no gap."""
+
+_TRIES = 4
+"""How often markers are asked for that DynamoDB left out of its answer: 0.3 s in all."""
 
 
 class Revocations:
@@ -37,15 +40,23 @@ class Revocations:
         """
         user_key = f"user#{token.principal.user_id}"
         keys = [f"jti#{token.principal.token_id}", f"session#{token.session_id}", user_key]
-        with storage_errors("Checking revocations"):
-            answer = dynamodb().batch_get_item(
-                RequestItems={self._table: {"Keys": [{"pk": {"S": key}} for key in keys], "ConsistentRead": True}}
-            )
-        if answer.get("UnprocessedKeys"):
-            raise StorageUnavailable("Checking revocations failed: DynamoDB answered for some markers only. Try again.")
-        for item in answer["Responses"].get(self._table, []):
+        for item in self._markers(keys):
             if item["pk"]["S"] != user_key or token.issued_at * 1000 <= int(item["until_ms"]["N"]):
                 raise Unauthenticated("The access token was revoked: sign in again.")
+
+    def _markers(self, keys: Sequence[str]) -> "list[dict[str, AttributeValueTypeDef]]":
+        """Those of the markers that exist. What DynamoDB leaves out is asked for again, and nothing else."""
+        found: list[dict[str, AttributeValueTypeDef]] = []
+        left: Any = {self._table: {"Keys": [{"pk": {"S": key}} for key in keys], "ConsistentRead": True}}
+        with storage_errors("Checking revocations"):
+            for attempt in range(_TRIES):
+                answer = dynamodb().batch_get_item(RequestItems=left)
+                found += answer["Responses"].get(self._table, [])
+                left = answer.get("UnprocessedKeys")
+                if not left:
+                    return found
+                time.sleep(0.02 * 2**attempt)
+        raise StorageUnavailable("Checking revocations failed: DynamoDB answered for some markers only. Try again.")
 
     def revoke_token(self, token_id: str, *, expires_at: float) -> None:
         """End one access token (`jti`); `expires_at` is when it would have ended by itself, in Unix seconds."""

@@ -36,14 +36,14 @@ class KeyRing:
         Raises:
             ConfigurationError: there is no active key, or one is shorter than 32 bytes.
         """
-        remedy = 'Store {"active": "k1", "k1": "<at least 32 random bytes>"} in the JWT secret.'
+        remedy = 'Store {"active": "k1", "k1": "<at least 32 random bytes>"} in the secret of signing keys.'
         texts = {name: value for name, value in secret.items() if name != "active"}
         if not all(isinstance(value, str) for value in texts.values()):
             raise ConfigurationError(f"A signing key is not a string. {remedy}")
         keys = {name: value.encode() for name, value in texts.items()}
         active = secret.get("active")
         if not isinstance(active, str) or active not in keys:
-            raise ConfigurationError(f"The JWT secret names no active signing key of its own. {remedy}")
+            raise ConfigurationError(f"The secret of signing keys names no active key of its own. {remedy}")
         if short := sorted(name for name, key in keys.items() if len(key) < MIN_KEY_BYTES):
             raise ConfigurationError(f"Signing keys shorter than {MIN_KEY_BYTES} bytes: {', '.join(short)}. {remedy}")
         return cls(active, keys)

@@ -90,6 +90,15 @@ class Users:
                 _gone()
             return _user(record)
 
+    def names(self, user_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """E-mail address and name by id, of those accounts that there are."""
+        known = [found for each in user_ids if (found := _uuid_of(each))]
+        with transaction(self._engine) as session:
+            rows = session.execute(
+                select(UserRecord.id, UserRecord.email, UserRecord.name).where(UserRecord.id.in_(known))
+            )
+            return {str(user_id): (email, name) for user_id, email, name in rows}
+
     def ensure(self, email: str, password: str, name: str, roles: Sequence[str]) -> User:
         """Make the account, or give an existing one this name, password and exactly these roles. Idempotent.
 
@@ -154,10 +163,14 @@ def _check_roles(session: Session, wanted: set[str]) -> None:
 
 
 def _uuid(user_id: str) -> UUID:
+    return _uuid_of(user_id) or _gone()
+
+
+def _uuid_of(text: str) -> UUID | None:
     try:
-        return UUID(user_id)
+        return UUID(text)
     except ValueError:
-        _gone()
+        return None
 
 
 def _gone() -> NoReturn:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent_platform.resilience.account import Account
 from agent_platform.storage.dynamodb import dynamodb
+from agent_platform.storage.scans import scan
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import UpdateTypeDef
@@ -76,6 +77,22 @@ class AccountTable:
         """The account as of now; an empty one where there is none."""
         answer = dynamodb().get_item(TableName=self.table, Key=_key(account), ConsistentRead=True)
         return _account(answer.get("Item"))
+
+    def used_in(self, period: str) -> list[tuple[str, Account]]:
+        """Every account with a reservation in this month, by id: its amounts, eventually consistent.
+
+        Raises:
+            StorageUnavailable: DynamoDB does not answer.
+        """
+        amounts = ("ceiling", "available", "spent")
+        items = scan(self.table, doing="Reading all budgets", names=("id", "period", *amounts))
+        found = []
+        for item in items:
+            if item["period"]["S"] == period:
+                ceiling, available, spent = (int(item[name]["N"]) for name in amounts)
+                account = Account(period=period, ceiling=ceiling, available=available, spent=spent)
+                found.append((item["id"]["S"], account))
+        return found
 
     def take(self, account: str, period: str, wanted: Admission) -> Account:
         """Reserve and count in the account as it is; returns what it is then.

@@ -40,6 +40,19 @@ class Budgets:
         with storage_errors("Reading the budget"):
             return self._budget(self._table.read(account), default)
 
+    def nearest(self, limit: int) -> list[tuple[str, Budget]]:
+        """The accounts of which the largest part of this month's ceiling is spent or reserved, by id, the first first.
+
+        The ceilings are those of the latest reservation: a default that changed since is not seen yet.
+        """
+        used = [
+            (account, now)
+            for account, now in self._table.used_in(Moment(self._now()).period)
+            if now.spent or now.reserved
+        ]
+        used.sort(key=lambda each: (each[1].available / max(each[1].ceiling, 1), each[0]))
+        return [(account, _shown(now)) for account, now in used[:limit]]
+
     def set_ceiling(self, account: str, ceiling: Decimal | None, default: Decimal) -> Budget:
         """Give the account a ceiling in USD a month, from now on; None gives it back to the default.
 
@@ -68,12 +81,15 @@ class Budgets:
         raise StorageUnavailable("Too many executions change this account at once. Try again shortly.")
 
     def _budget(self, account: Account, default: Decimal) -> Budget:
-        now = account.at(Moment(self._now()).period, nano_usd_down(default))
-        return Budget(
-            period=now.period,
-            ceiling_usd=usd_of(now.ceiling),
-            spent_usd=usd_of(now.spent),
-            reserved_usd=usd_of(now.reserved),
-            available_usd=usd_of(max(0, now.available)),
-            ends_at=end_of(now.period),
-        )
+        return _shown(account.at(Moment(self._now()).period, nano_usd_down(default)))
+
+
+def _shown(now: Account) -> Budget:
+    return Budget(
+        period=now.period,
+        ceiling_usd=usd_of(now.ceiling),
+        spent_usd=usd_of(now.spent),
+        reserved_usd=usd_of(now.reserved),
+        available_usd=usd_of(max(0, now.available)),
+        ends_at=end_of(now.period),
+    )

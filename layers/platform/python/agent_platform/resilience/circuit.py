@@ -18,6 +18,7 @@ from agent_platform.errors import ModelCircuitOpen, PlatformError
 from agent_platform.ids import new_id
 from agent_platform.observability import get_logger
 from agent_platform.storage.dynamodb import dynamodb, storage_errors
+from agent_platform.storage.scans import scan
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -66,6 +67,17 @@ class _OpenCircuit:
         if not item:
             return None
         return cls(int(item["retry_at"]["N"]), int(item["successes"]["N"]), item.get("probe", {}).get("S"))
+
+
+def open_circuits(table: str) -> list[str]:
+    """The upstreams that are left alone at present, or are being probed; eventually consistent.
+
+    Raises:
+        StorageUnavailable: DynamoDB does not answer.
+    """
+    items = scan(table, doing="Reading the circuits", names=("id", "expires_at"))
+    # DynamoDB takes its time to remove what has expired.
+    return sorted(item["id"]["S"] for item in items if int(item["expires_at"]["N"]) > time.time())
 
 
 @dataclass(slots=True)

@@ -3,11 +3,13 @@
 import secrets
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent_platform.storage.dynamodb import dynamodb, storage_errors
+from agent_platform.storage.scans import scan
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import UpdateTypeDef
@@ -82,21 +84,37 @@ class AgentCounters:
         Raises:
             StorageUnavailable: DynamoDB does not answer.
         """
-        sums = Counter[str]()
         with storage_errors("Reading the agent's metrics"):
             answer = dynamodb().query(
                 TableName=self.table,
                 KeyConditionExpression="agent_id = :agent",
                 ExpressionAttributeValues={":agent": {"S": agent_id}},
             )
-        for item in answer["Items"]:
-            sums.update({name: int(value["N"]) for name, value in item.items() if "N" in value})
-        return AgentTotals(
-            requests={status: sums[f"requests_{status}"] for status in STATUSES},
-            seconds=sums["microseconds"] / 1e6,
-            buckets=[sums[f"bucket_{index:02}"] for index in range(len(BUCKET_BOUNDS) + 1)],
-            tokens={kind: sums[f"tokens_{kind}"] for kind in TOKEN_KINDS},
-            tool_calls=sums["tool_calls"],
-            cost_usd=sums["nanodollars"] / 1e9,
-            cached=sums["cached"],
-        )
+        return _totals(answer["Items"])
+
+    def totals_by_group(self) -> dict[str, AgentTotals]:
+        """The sums of every group's agents, by name: the whole table, eventually consistent.
+
+        Raises:
+            StorageUnavailable: DynamoDB does not answer.
+        """
+        groups: dict[str, list[Mapping[str, Any]]] = {}
+        for item in scan(self.table, doing="Reading the metrics of all agents"):
+            groups.setdefault(item["agent_id"]["S"].partition("/")[0], []).append(item)
+        return {group: _totals(groups[group]) for group in sorted(groups)}
+
+
+def _totals(items: Iterable[Mapping[str, Any]]) -> AgentTotals:
+    """What the items of several shards, or agents, add up to."""
+    sums = Counter[str]()
+    for item in items:
+        sums.update({name: int(value["N"]) for name, value in item.items() if "N" in value})
+    return AgentTotals(
+        requests={status: sums[f"requests_{status}"] for status in STATUSES},
+        seconds=sums["microseconds"] / 1e6,
+        buckets=[sums[f"bucket_{index:02}"] for index in range(len(BUCKET_BOUNDS) + 1)],
+        tokens={kind: sums[f"tokens_{kind}"] for kind in TOKEN_KINDS},
+        tool_calls=sums["tool_calls"],
+        cost_usd=sums["nanodollars"] / 1e9,
+        cached=sums["cached"],
+    )

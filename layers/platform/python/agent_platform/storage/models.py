@@ -1,19 +1,23 @@
-"""The relational state as SQLAlchemy models: accounts and roles, the registry of agents, and workflows.
+"""The relational state as SQLAlchemy models: accounts and roles, the registry of agents, workflows, and the audit log
+with what is derived from it.
 
 Every change here needs a migration (`make migration m="what changed"`); a test compares the two.
 """
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     CheckConstraint,
     DateTime,
     ForeignKey,
     Index,
     MetaData,
+    Numeric,
     String,
     Text,
     UniqueConstraint,
@@ -209,3 +213,154 @@ class TriggerRecord(Base):
     last_fired_at: Mapped[datetime | None]
     last_run_id: Mapped[str | None] = mapped_column(String(36))
     last_error: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+
+
+class AuditRecord(Base):
+    """One event of the audit log, chained to the one before. Triggers refuse to change or remove a row.
+
+    `hash` is SHA-256 of `prev_hash` followed by `canonical`, in UTF-8: the JSON text that holds `seq`, `recorded_at`
+    and the event. The other columns repeat what it says, to be searched.
+    """
+
+    __tablename__ = "audit_log"
+    __table_args__ = (
+        CheckConstraint("seq > 0", name="seq_positive"),
+        CheckConstraint("octet_length(prev_hash) = 32 AND octet_length(hash) = 32", name="hashes_are_sha256"),
+        UniqueConstraint("event_id"),
+        Index("ix_audit_log_type_seq", "type", "seq"),
+        Index("ix_audit_log_subject_seq", "subject", "seq"),
+        Index("ix_audit_log_owner_seq", "owner", "seq"),
+        Index("ix_audit_log_occurred_at", "occurred_at"),
+    )
+
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    event_id: Mapped[str] = mapped_column(Text)
+    type: Mapped[str] = mapped_column(Text)
+    subject: Mapped[str] = mapped_column(Text)
+    owner: Mapped[str | None] = mapped_column(Text)
+    occurred_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    event: Mapped[dict[str, Any]]
+    canonical: Mapped[str] = mapped_column(Text)
+    prev_hash: Mapped[bytes]
+    hash: Mapped[bytes]
+
+
+class AuditHead(Base):
+    """The end of the audit log, in the one row of this table. Whoever appends holds its lock."""
+
+    __tablename__ = "audit_head"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, server_default=text("1"))
+    seq: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    hash: Mapped[bytes] = mapped_column(server_default=text("decode(repeat('00', 32), 'hex')"))
+
+
+class ProjectionRecord(Base):
+    """How far a projection has got with the audit log. Whoever advances it holds its row's lock.
+
+    As long as `applied_seq` is below `rebuild_to`, it is being built again and shows only a part. `as_of` is the time
+    of the newest event in it.
+    """
+
+    __tablename__ = "projections"
+
+    name: Mapped[str] = mapped_column(String(50), primary_key=True)
+    applied_seq: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    rebuild_to: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    applied_at: Mapped[datetime | None]
+    as_of: Mapped[datetime | None]
+
+
+class UsageRecord(Base):
+    """What executions used in an hour or a day (UTC), by agent, owner, model and how they ended."""
+
+    __tablename__ = "usage"
+    __table_args__ = (
+        CheckConstraint("grain IN ('hour', 'day')", name="grain_known"),
+        Index("ix_usage_grain_owner_period", "grain", "owner", "period"),
+    )
+
+    grain: Mapped[str] = mapped_column(String(4), primary_key=True)
+    period: Mapped[datetime] = mapped_column(primary_key=True)
+    agent_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(100), primary_key=True)
+    model: Mapped[str] = mapped_column(String(100), primary_key=True)
+    status: Mapped[str] = mapped_column(String(100), primary_key=True)
+    executions: Mapped[int] = mapped_column(BigInteger)
+    cached: Mapped[int] = mapped_column(BigInteger)
+    escalated: Mapped[int] = mapped_column(BigInteger)
+    tool_calls: Mapped[int] = mapped_column(BigInteger)
+    input_tokens: Mapped[int] = mapped_column(BigInteger)
+    output_tokens: Mapped[int] = mapped_column(BigInteger)
+    cache_read_tokens: Mapped[int] = mapped_column(BigInteger)
+    cache_write_tokens: Mapped[int] = mapped_column(BigInteger)
+    cost_usd: Mapped[Decimal] = mapped_column(Numeric(28, 10))
+    duration_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class UsageLatency(Base):
+    """How many executions took how long: a histogram per row of `usage`, whose buckets `storage/usage.py` defines."""
+
+    __tablename__ = "usage_latency"
+    __table_args__ = (
+        CheckConstraint("grain IN ('hour', 'day')", name="grain_known"),
+        Index("ix_usage_latency_grain_owner_period", "grain", "owner", "period"),
+    )
+
+    grain: Mapped[str] = mapped_column(String(4), primary_key=True)
+    period: Mapped[datetime] = mapped_column(primary_key=True)
+    agent_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(100), primary_key=True)
+    model: Mapped[str] = mapped_column(String(100), primary_key=True)
+    status: Mapped[str] = mapped_column(String(100), primary_key=True)
+    bucket: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    count: Mapped[int] = mapped_column(BigInteger)
+
+
+class UsageErrors(Base):
+    """Why executions failed in an hour or a day (UTC): by the code of the error table."""
+
+    __tablename__ = "usage_errors"
+    __table_args__ = (
+        CheckConstraint("grain IN ('hour', 'day')", name="grain_known"),
+        Index("ix_usage_errors_grain_owner_period", "grain", "owner", "period"),
+    )
+
+    grain: Mapped[str] = mapped_column(String(4), primary_key=True)
+    period: Mapped[datetime] = mapped_column(primary_key=True)
+    agent_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(100), primary_key=True)
+    model: Mapped[str] = mapped_column(String(100), primary_key=True)
+    code: Mapped[str] = mapped_column(String(100), primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+
+
+class WorkflowHistoryRecord(Base):
+    """What is known of a run of a workflow: what the latest of its events says."""
+
+    __tablename__ = "workflow_history"
+    __table_args__ = (
+        Index("ix_workflow_history_started_at", "started_at"),
+        Index("ix_workflow_history_owner_started_at", "owner", "started_at"),
+        Index("ix_workflow_history_workflow_id_started_at", "workflow_id", "started_at"),
+    )
+
+    run_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    workflow_id: Mapped[str] = mapped_column(String(100))
+    workflow_name: Mapped[str] = mapped_column(String(100))
+    version: Mapped[int]
+    owner: Mapped[str] = mapped_column(String(100))
+    source: Mapped[str] = mapped_column(String(100))
+    status: Mapped[str] = mapped_column(String(100))
+    attempt: Mapped[int]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    duration_ms: Mapped[int | None] = mapped_column(BigInteger)
+    cost_usd: Mapped[Decimal | None] = mapped_column(Numeric(28, 10))
+    error_code: Mapped[str | None] = mapped_column(String(100))
+    parent_run_id: Mapped[str | None] = mapped_column(String(100))
+    ended: Mapped[bool]
+    """Whether the event told of an attempt's end: it outranks the one that told of its beginning."""
+    event_id: Mapped[str] = mapped_column(Text)

@@ -26,6 +26,8 @@ BATCHES = "batches/"
 """Uploads, lines and results of batches."""
 RUNS = "runs/"
 """What is large in runs of workflows: inputs, outputs of steps, lists of maps. Lives as long as executions."""
+DEAD_LETTERS = "dead_letters/"
+"""What is large in dead letters. Of no caller's naming, so it is no reference from outside."""
 
 PART_BYTES = 8 * 1024 * 1024
 """One part of a multipart upload; S3 takes 10,000 parts of at least 5 MiB (S3 User Guide, multipart upload limits)."""

@@ -239,6 +239,19 @@ class RunRepository:
                 return
             after = page[-1].id
 
+    def count_open(self) -> int:
+        """How many runs have no end yet, whoever they belong to; eventually consistent."""
+        request: Any = {
+            "TableName": self.table,
+            "IndexName": "open_runs",
+            "KeyConditionExpression": "#key = :value",
+            "ExpressionAttributeNames": {"#key": "open"},
+            "ExpressionAttributeValues": {":value": {"S": OPEN}},
+            "Select": "COUNT",
+        }
+        with storage_errors("Counting runs"):
+            return sum(page["Count"] for page in dynamodb().get_paginator("query").paginate(**request))
+
     def _page(
         self, index: str, key: str, value: str, after: str | None, limit: int, *, newest_first: bool
     ) -> tuple[list[RunSummary], bool]:

@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from agent_platform.errors import ConfigurationError, StorageUnavailable
+from agent_platform.tracing import trace_header
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -91,12 +92,18 @@ class StateMachine:
     def __init__(self, arn: str) -> None:
         self.arn = arn
 
-    def start(self, name: str, value: dict[str, Any]) -> None:
-        """Start the run `name`; a name starts one run only, however often it is asked for (kept for 90 days)."""
+    def start(self, name: str, value: dict[str, Any], *, trace_id: str) -> None:
+        """Start the run `name`; a name starts one run only, however often it is asked for (kept for 90 days).
+
+        Args:
+            trace_id: of the request that it belongs to; X-Ray shows the run, and what it calls, in that trace.
+        """
         client = step_functions()
         with step_functions_errors("Starting the state machine"):
             try:
-                client.start_execution(stateMachineArn=self.arn, name=name, input=json.dumps(value))
+                client.start_execution(
+                    stateMachineArn=self.arn, name=name, input=json.dumps(value), traceHeader=trace_header(trace_id)
+                )
             except client.exceptions.ExecutionAlreadyExists:
                 return
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from agent_platform.errors import InvalidWorkflow
 from agent_platform.storage.step_functions import MapCounts, step_functions, step_functions_errors
+from agent_platform.tracing import trace_header
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
@@ -142,12 +143,18 @@ def is_version(machine_arn: str) -> bool:
 class MachineExecutions:
     """Executions of state machines, by ARN. Raises as `WorkflowMachines` does."""
 
-    def start(self, machine_arn: str, name: str, value: dict[str, Any]) -> None:
-        """Start the execution `name`; a name starts one only, however often it is asked for (kept for 90 days)."""
+    def start(self, machine_arn: str, name: str, value: dict[str, Any], *, trace_id: str) -> None:
+        """Start the execution `name`; a name starts one only, however often it is asked for (kept for 90 days).
+
+        Args:
+            trace_id: of the run; X-Ray shows the execution, and what it calls, in that trace.
+        """
         client = step_functions()
         with step_functions_errors("Starting the state machine"):
             try:
-                client.start_execution(stateMachineArn=machine_arn, name=name, input=json.dumps(value))
+                client.start_execution(
+                    stateMachineArn=machine_arn, name=name, input=json.dumps(value), traceHeader=trace_header(trace_id)
+                )
             except client.exceptions.ExecutionAlreadyExists:
                 return
 

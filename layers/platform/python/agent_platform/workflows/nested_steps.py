@@ -38,7 +38,7 @@ class NestedSteps:
         if request.run.depth >= MAX_DEPTH:
             raise InvalidInput(f"No more than {MAX_DEPTH} runs may wait for each other.")
         value = checked(filled(request.template, self._data.scope(request)))
-        if faults := instance_faults(request.workflow.input, value, root="input", keep=False):
+        if faults := instance_faults(request.workflow.input, value, root="input", keep=False, quote=False):
             raise InvalidInput(f"The input is not what the workflow `{request.workflow.name}` takes.", errors=faults)
         run = self._recorded(request, value)
         return {"machine_arn": run.machine_arn, "name": run.id, "input": self._runs.document_of(run)}

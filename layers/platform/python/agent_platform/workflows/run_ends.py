@@ -20,6 +20,7 @@ from agent_platform.storage.caught_failures import failure_of
 from agent_platform.storage.executions import ExecutionRepository
 from agent_platform.storage.runs import Run, RunFailure, RunRepository, RunStatus
 from agent_platform.storage.workflow_machines import MachineExecution, MachineExecutions
+from agent_platform.workflows.spans import record_attempt
 
 EVENTS_LOOKED_AT = 200
 """Of a history, from its end, to find the step that failed."""
@@ -91,7 +92,12 @@ class RunEnds:
             }
         )
         stored = self._runs.end(ended, workflow_ended(ended, self._outbox))
-        get_logger().info("run_settled", extra={"run_id": run.id, "attempt": stored.attempt, "status": stored.status})
+        if (stored.attempt, stored.finished_at) == (ended.attempt, ended.finished_at):
+            record_attempt(ended)
+        get_logger().info(
+            "run_settled",
+            extra={"run_id": run.id, "trace_id": run.trace_id, "attempt": stored.attempt, "status": stored.status},
+        )
         return stored
 
     def is_final(self, run: Run, execution: MachineExecution) -> bool:

@@ -112,9 +112,11 @@ class WorkflowRuns:
         if run.status != "running" or run.redrives:
             return run
         try:
-            self.machines.start(run.machine_arn, run.id, self.document_of(run))
+            self.machines.start(run.machine_arn, run.id, self.document_of(run), trace_id=run.trace_id)
         except StorageUnavailable:
-            get_logger().warning("run_not_begun", extra={"run_id": run.id}, exc_info=True)  # the sweep begins it
+            # The sweep begins it.
+            about = {"run_id": run.id, "trace_id": run.trace_id}
+            get_logger().warning("run_not_begun", extra=about, exc_info=True)
         except ConfigurationError as error:
             self._ends.fail(run, error)
             raise
@@ -163,7 +165,7 @@ class WorkflowRuns:
         if run.status == "running":
             if self.machines.describe(run.execution_arn) is None:
                 # Nobody can begin it any more: its name is taken, by an execution that fails at its first state.
-                self.machines.start(run.machine_arn, run.id, NEVER_BEGAN)
+                self.machines.start(run.machine_arn, run.id, NEVER_BEGAN, trace_id=run.trace_id)
             self.machines.stop(run.execution_arn, STOPPED, "The run was stopped by its owner.")
             execution = self.machines.describe(run.execution_arn)
             if execution is not None and execution.is_over:

@@ -136,7 +136,7 @@ def checked(value: Any, schema: Mapping[str, Any] | None = None) -> Any:
     """
     faults = json_faults(value, root="output", max_bytes=MAX_VALUE_BYTES)
     if not faults and schema is not None:
-        faults = instance_faults(dict(schema), value, root="output", keep=False)
+        faults = instance_faults(dict(schema), value, root="output", keep=False, quote=False)
     if faults:
         said = "; ".join(f"{fault.field} {fault.message}" for fault in faults[:5])
         raise InvalidInput(f"The step's result is not what the workflow says: {said}.", errors=faults)

@@ -11,8 +11,10 @@ from agent_platform.workflows.approval_steps import ApprovalSteps
 from agent_platform.workflows.map_steps import MapSteps
 from agent_platform.workflows.nested_steps import NestedSteps
 from agent_platform.workflows.references import ABSENT, Scope, filled, parse_path
+from agent_platform.workflows.spans import step_span
 from agent_platform.workflows.step_data import Entry, StepData, checked
 from agent_platform.workflows.step_requests import (
+    AnyStep,
     BeginWorkflow,
     CollectMap,
     Finish,
@@ -45,6 +47,10 @@ class WorkflowSteps:
         request = read_step(event)
         get_logger().append_keys(trace_id=request.run.trace_id, run_id=request.run.id, step_id=request.step)
         get_logger().info("workflow_step_begun", extra={"kind": request.kind, "place": request.place})
+        with step_span(request, request.kind):
+            return self._taken(request)
+
+    def _taken(self, request: AnyStep) -> dict[str, Any]:
         match request:
             case Transform():
                 return self.transform(request)
@@ -105,5 +111,8 @@ def _queried(scope: Scope, expression: str) -> Any:
 
     try:
         return queried(scope.whole(), expression)
-    except ToolFailed as fault:
-        raise InvalidInput(f"The step's expression has no result: {fault}") from None
+    except ToolFailed:
+        # Not in its own words: they quote the data, and a run's error is told in events.
+        raise InvalidInput(
+            "The step's JMESPath expression does not work on the data that it gets. GET /api/v1/runs/{id} shows both."
+        ) from None

@@ -12,13 +12,13 @@ from agent_platform.errors import (
     WorkflowArchived,
     WorkflowNotPublished,
 )
+from agent_platform.events.filters import read_filter
 from agent_platform.identity.principal import Principal
 from agent_platform.ids import new_id
 from agent_platform.storage.schedules import Schedules
 from agent_platform.storage.triggers import Trigger, TriggerKind, TriggerList, TriggerRepository
 from agent_platform.storage.workflow_definitions import WorkflowDefinitions
 from agent_platform.storage.workflow_records import Workflow
-from agent_platform.workflows.event_filter import read_filter
 from agent_platform.workflows.references import Reference, ReferenceFault, Scope, filled, references
 from agent_platform.workflows.timing import read_future_timing, read_timing
 from agent_platform.workflows.trigger_order import TriggerOrder
@@ -190,7 +190,7 @@ def _checked_settings(order: TriggerOrder, now: datetime) -> tuple[TriggerKind, 
         return "schedule", dict(read_future_timing(order.schedule, now).settings)
     if order.event is not None and order.schedule is None:
         read = read_filter(order.event)
-        return "event", {"type": read.type, "match": read.match}
+        return "event", {"type": read.types[0], "match": read.match}
     raise InvalidInput(
         "A trigger is either a schedule or an event.",
         errors=[FieldError("schedule", "give exactly one of `schedule` and `event`")],

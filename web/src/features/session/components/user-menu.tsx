@@ -1,11 +1,19 @@
 import { ActionIcon, Avatar, Menu, Text, VisuallyHidden } from '@mantine/core';
-import { IconLogout } from '@tabler/icons-react';
+import { IconLogout, IconMailExclamation, IconShieldCheck, IconWebhook } from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
 
 import { useSignOut } from '@/features/session/api/sign-out';
+import { isAdmin } from '@/lib/session/session';
 import { useUser } from '@/lib/session/use-user';
 
+interface UserMenuProps {
+  /** How many dead letters are open, for administrators. */
+  openLetters?: ReactNode;
+}
+
 /** Who is signed in, and the way out. */
-export function UserMenu() {
+export function UserMenu({ openLetters }: UserMenuProps) {
   const user = useUser();
   const signOut = useSignOut();
   if (!user) return null;
@@ -26,6 +34,31 @@ export function UserMenu() {
             {user.email}
           </Text>
         </Menu.Label>
+        <Menu.Divider />
+        <Menu.Item
+          leftSection={<IconWebhook size={16} />}
+          renderRoot={(props: object) => <Link {...props} to="/webhooks" />}
+        >
+          Webhooks
+        </Menu.Item>
+        {isAdmin(user) && (
+          <>
+            <Menu.Label>Operations</Menu.Label>
+            <Menu.Item
+              leftSection={<IconMailExclamation size={16} />}
+              rightSection={openLetters}
+              renderRoot={(props: object) => <Link {...props} to="/dead-letters" />}
+            >
+              Dead letters
+            </Menu.Item>
+            <Menu.Item
+              leftSection={<IconShieldCheck size={16} />}
+              renderRoot={(props: object) => <Link {...props} to="/audit" />}
+            >
+              Audit log
+            </Menu.Item>
+          </>
+        )}
         <Menu.Divider />
         <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => signOut.mutate()}>
           Sign out

@@ -40,6 +40,8 @@ def _count_execution(execution: Execution, group: str) -> None:
         "error_code": execution.error.code if execution.error else "",
     }
     count({"group": group}, amounts, about)
+    # An alarm can add up ten metrics at most, and there are more groups than that.
+    count({}, {"CostUsd": amounts["CostUsd"]}, {})
     if execution.error:
         count({"code": execution.error.code}, {"Failures": ("Count", 1)}, about)
 

@@ -11,6 +11,7 @@ from agent_platform.agents.execution.guardrails import guardrails
 from agent_platform.agents.execution.observe import observe
 from agent_platform.agents.execution.record import ExecutionRecorder, record
 from agent_platform.agents.execution.run import run
+from agent_platform.agents.execution.trace import trace
 from agent_platform.agents.execution.validate_input import validate_input
 from agent_platform.agents.meter import PATIENT, Meter, Patience, Provider
 from agent_platform.errors import AgentNotFound, DeadlineExceeded, ToolLoopExceeded
@@ -137,7 +138,7 @@ def build_pipeline(
     refusing = [shared.policy, shared.idempotency, shared.admission, shared.conversation] if shared else []
     sparing = [shared.cache, shared.circuit] if shared else []
     stages = [
-        *(observe, validate_input, *refusing),
+        *(trace, observe, validate_input, *refusing),
         record(recorder),
         *(*sparing, guardrails(), run(client, provider, definitions)),
     ]

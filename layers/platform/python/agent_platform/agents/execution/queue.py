@@ -56,6 +56,7 @@ def start(machine: StateMachine, call: Call, execution_id: str) -> None:
                 "key_id": principal.key_id,
             },
         },
+        trace_id=call.trace_id,
     )
 
 

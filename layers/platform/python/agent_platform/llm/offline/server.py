@@ -141,6 +141,7 @@ class OfflineClaude:
             "path": request.path,
             "credential": credential,
             "sdk_retry": int(request.headers.get("x-stainless-retry-count", "0")),
+            "traceparent": request.headers.get("traceparent"),
             "agent": None,
             "plan": None,
             "status": 400,

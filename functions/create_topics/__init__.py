@@ -1,0 +1,1 @@
+"""Makes the Kafka topics of the platform."""

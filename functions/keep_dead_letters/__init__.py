@@ -1,0 +1,1 @@
+"""Takes dead letters out of their queues, to where the API finds them."""

@@ -1,0 +1,1 @@
+"""Keeps every event in the audit log and brings the projections up to it."""

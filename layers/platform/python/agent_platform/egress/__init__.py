@@ -1,0 +1,5 @@
+"""The one way out: requests to addresses that users name, guarded."""
+
+from agent_platform.egress.client import Answer, Egress
+
+__all__ = ["Answer", "Egress"]

@@ -1,0 +1,216 @@
+"""Publish events on Kafka: each to the topic of its type, in order per subject, at least once.
+
+A message is an event in CloudEvents' structured mode (CloudEvents Kafka protocol binding, 1.0.2): its value is the
+event's JSON, its key the subject, and headers repeat what a consumer routes by.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from agent_platform.errors import ConfigurationError
+from agent_platform.events.envelope import CloudEvent
+from agent_platform.events.publishing import Outcome, Refusal
+from agent_platform.events.spans import record_sent
+from agent_platform.observability import get_logger
+from agent_platform.settings import KafkaSettings
+from agent_platform.storage.secrets import read_secret
+
+if TYPE_CHECKING:
+    from confluent_kafka import KafkaError, Message, Producer
+
+BATCH_SECONDS = 8.0
+"""How long a batch may take; what the brokers have not taken by then is tried again by the event source."""
+
+_SASL = {"plain": "PLAIN", "scram": "SCRAM-SHA-512"}
+
+
+def client_config(settings: KafkaSettings) -> dict[str, Any]:
+    """How any client of librdkafka reaches the brokers. Connections that fail are tried again every second.
+
+    Raises:
+        ConfigurationError: no brokers are named, or the secret with user name and password is missing or incomplete.
+        StorageUnavailable: Secrets Manager does not answer.
+    """
+    if not settings.kafka_bootstrap:
+        raise ConfigurationError("No Kafka brokers are named: set KAFKA_BOOTSTRAP.")
+    config: dict[str, Any] = {
+        "bootstrap.servers": settings.kafka_bootstrap,
+        "client.id": "ai-agents-platform",
+        "reconnect.backoff.ms": 100,
+        "reconnect.backoff.max.ms": 1_000,
+        "socket.connection.setup.timeout.ms": 5_000,
+        "log_level": 2,  # what goes wrong is told to whoever asked
+    }
+    match settings.kafka_security:
+        case "plaintext":
+            return config
+        case "tls":
+            return config | {"security.protocol": "ssl"}
+        case "iam":
+            if not settings.aws_region:
+                raise ConfigurationError("KAFKA_SECURITY=iam needs AWS_REGION: the region of the brokers.")
+            return config | {
+                "security.protocol": "sasl_ssl",
+                "sasl.mechanism": "OAUTHBEARER",
+                "oauth_cb": partial(_iam_token, settings.aws_region),
+            }
+        case kind:
+            username, password = _credentials(settings)
+            return config | {
+                "security.protocol": "sasl_ssl",
+                "sasl.mechanism": _SASL[kind],
+                "sasl.username": username,
+                "sasl.password": password,
+            }
+
+
+def _iam_token(region: str, _: str) -> tuple[str, float]:
+    """A token of Amazon MSK for the role of this function, and when it expires (epoch seconds).
+
+    librdkafka asks for another when four fifths of its life are over, and after a connection was refused.
+    """
+    from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
+
+    token, expires_ms = MSKAuthTokenProvider.generate_auth_token(region)
+    return token, expires_ms / 1000
+
+
+def _credentials(settings: KafkaSettings) -> tuple[str, str]:
+    if settings.kafka_secret_arn is None:
+        raise ConfigurationError(f"KAFKA_SECURITY={settings.kafka_security} needs KAFKA_SECRET_ARN.")
+    secret = read_secret(settings.kafka_secret_arn)
+    username, password = secret.get("username"), secret.get("password")
+    if not username or not password:
+        raise ConfigurationError(f"The secret {settings.kafka_secret_arn} needs `username` and `password`.")
+    return str(username), str(password)
+
+
+class KafkaPublisher:
+    """Publishes on Kafka. Imports the client, and connects, with the first batch.
+
+    The producer is idempotent, so that its own retries neither double a message nor change the order. After a batch
+    that did not go through as a whole it is thrown away with all that it still holds: what is tried again later must
+    not be overtaken by what was left over.
+    """
+
+    def __init__(self, settings: KafkaSettings, *, seconds: float = BATCH_SECONDS) -> None:
+        self._settings = settings
+        self._seconds = seconds
+        self._producer: Producer | None = None
+        self._trouble = ""
+
+    def publish(self, events: Sequence[CloudEvent]) -> Outcome:
+        """Publish in order, and wait until the brokers have all of it or the time is up.
+
+        Raises:
+            ConfigurationError: how to reach the brokers is not, or only half, known.
+            StorageUnavailable: Secrets Manager does not answer.
+        """
+        outcome = Outcome()
+        if not events:
+            return outcome
+        began = datetime.now(UTC)
+        producer = self._connected()
+        waiting = {event.id: event for event in events}
+        for event in events:
+            if not self._produce(producer, event, waiting, outcome):
+                break  # what follows must not overtake it
+        producer.flush(self._seconds)
+        outcome.again |= waiting.keys()
+        if outcome.again:
+            reason = self._trouble or "The brokers did not take them in time."
+            get_logger().warning("events_not_taken_by_kafka", extra={"events": len(outcome.again), "reason": reason})
+            self._throw_away(producer)
+        record_sent(events, "kafka", began, refused=outcome.again | outcome.refused.keys())
+        return outcome
+
+    def _produce(
+        self, producer: "Producer", event: CloudEvent, waiting: dict[str, CloudEvent], outcome: Outcome
+    ) -> bool:
+        """Hand one event to the producer; False where it takes nothing more."""
+        from confluent_kafka import KafkaException
+
+        try:
+            producer.produce(
+                event.type,
+                value=event.model_dump_json(exclude_none=True).encode(),
+                key=event.subject.encode(),
+                headers=_headers(event),
+                on_delivery=self._told(event.id, waiting, outcome),
+            )
+        except BufferError:
+            return False
+        except KafkaException as error:
+            fault: KafkaError = error.args[0]
+            if not _is_final(fault):
+                self._trouble = fault.str()
+                return False
+            del waiting[event.id]
+            outcome.refused[event.id] = _refusal(fault)
+        return True
+
+    def _told(self, event_id: str, waiting: dict[str, CloudEvent], outcome: Outcome) -> Callable[..., None]:
+        def tell(error: "KafkaError | None", _: "Message") -> None:
+            if error is None:
+                waiting.pop(event_id, None)
+            elif not _is_final(error):
+                self._trouble = error.str()
+            elif waiting.pop(event_id, None) is not None:
+                outcome.refused[event_id] = _refusal(error)
+
+        return tell
+
+    def _connected(self) -> "Producer":
+        if self._producer is None:
+            from confluent_kafka import Producer
+
+            def keep_trouble(error: "KafkaError") -> None:
+                self._trouble = error.str()
+
+            self._trouble = ""
+            # The time of a single message is not limited: what is late would be left out, and what stands behind it
+            # delivered. The batch as a whole is given up instead.
+            self._producer = Producer(
+                {
+                    **client_config(self._settings),
+                    "error_cb": keep_trouble,
+                    "enable.idempotence": True,  # implies acks=all
+                    "partitioner": "murmur2_random",  # as Java's clients: one key, one partition, whoever writes
+                    "compression.type": "lz4",
+                    "linger.ms": 5,
+                    "message.timeout.ms": 0,
+                }
+            )
+        return self._producer
+
+    def _throw_away(self, producer: "Producer") -> None:
+        self._producer = None
+        producer.purge()
+        producer.flush(0)
+
+
+def _is_final(error: "KafkaError") -> bool:
+    """Whether another try would end in the same way."""
+    from confluent_kafka import KafkaError
+
+    return error.code() in (
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.INVALID_MSG,
+        KafkaError.INVALID_RECORD,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+    )
+
+
+def _refusal(error: "KafkaError") -> Refusal:
+    return Refusal("refused_by_kafka", f"The brokers refuse the event for good: {error.name()}: {error.str()}.")
+
+
+def _headers(event: CloudEvent) -> list[tuple[str, str | bytes | None]]:
+    headers: list[tuple[str, str | bytes | None]] = [
+        ("content-type", b"application/cloudevents+json"),
+        ("ce_id", event.id.encode()),
+        ("ce_type", event.type.encode()),
+    ]
+    return [*headers, ("traceparent", event.traceparent.encode())] if event.traceparent else headers

@@ -1,0 +1,36 @@
+"""Reads a whole table: for what is counted over everything, eventually consistent and in parallel."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from agent_platform.storage.dynamodb import dynamodb, storage_errors
+
+SEGMENTS = 4
+"""Parts that are read at once: a table of 10 MB takes three pages each, well under a second."""
+
+
+def scan(table: str, *, doing: str, names: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Every item of a table in DynamoDB's form, in no order; what is written meanwhile may be missing.
+
+    Args:
+        doing: completes "… failed" where it does.
+        names: the attributes that are wanted; all where none is named.
+
+    Raises:
+        StorageUnavailable: DynamoDB does not answer.
+    """
+    with storage_errors(doing), ThreadPoolExecutor(SEGMENTS, thread_name_prefix="scan") as pool:
+        parts = pool.map(lambda segment: _segment(table, segment, names), range(SEGMENTS))
+        return [item for part in parts for item in part]
+
+
+def _segment(table: str, segment: int, names: Sequence[str]) -> list[dict[str, Any]]:
+    request: dict[str, Any] = {"TableName": table, "Segment": segment, "TotalSegments": SEGMENTS}
+    if names:
+        aliases = {f"#{number}": name for number, name in enumerate(names)}
+        request |= {"ProjectionExpression": ", ".join(aliases), "ExpressionAttributeNames": aliases}
+    items: list[dict[str, Any]] = []
+    for page in dynamodb().get_paginator("scan").paginate(**request):
+        items += page["Items"]
+    return items

@@ -1,0 +1,1 @@
+"""Webhooks: subscriptions of users to events, and their signed delivery."""
