@@ -2,9 +2,8 @@
 
 from datetime import datetime
 
-from agent_platform.events.dead_letters import Letter, send_letter
-
 from agent_platform.errors import PlatformError
+from agent_platform.events.dead_letters import Letter, send_letter
 from agent_platform.webhooks.delivery import Undelivered
 
 SOURCE = "webhooks"

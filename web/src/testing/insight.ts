@@ -78,7 +78,7 @@ export class FakeWebhooks {
         const body: unknown = text ? JSON.parse(text) : null;
         if (request.method !== 'GET') this.asked.push({ method: request.method, path, body });
         if (this.refusal && request.method !== 'GET') return this.refusal;
-        return answer(String(params['id'] ?? ''), body, path, url.searchParams);
+        return answer(typeof params['id'] === 'string' ? params['id'] : '', body, path, url.searchParams);
       };
     };
     const found = (id: string) => this.webhooks.find((one) => one.id === id);

@@ -17,7 +17,7 @@ export const STATES: Record<State, { label: string; color: string }> = {
 };
 
 export function sourceInWords(source: string): string {
-  return SOURCES[source as Source] ?? source;
+  return source in SOURCES ? SOURCES[source as Source] : source;
 }
 
 /** What an address says; anything that it should not say is left out. */

@@ -21,7 +21,7 @@ describe('webhooks', () => {
     expect(await screen.findByText('No webhooks yet')).toBeVisible();
     await expectAccessible();
 
-    await user.click(screen.getAllByRole('button', { name: 'New webhook' })[0]!);
+    await user.click(screen.getAllByRole('button', { name: 'New webhook' })[0] ?? document.body);
     const dialog = within(await screen.findByRole('dialog', { name: 'New webhook' }));
     expect(dialog.queryByRole('switch', { name: /Events of everybody/ })).toBeNull();
     await user.type(dialog.getByRole('textbox', { name: /^Address/ }), 'https://hooks.example.com/agents');
@@ -45,7 +45,8 @@ describe('webhooks', () => {
     room.refusal = problem(422, 'invalid_input', 'The webhook cannot be made.', {
       errors: [{ field: 'url', message: 'leads to a private address' }],
     });
-    await user.click((await screen.findAllByRole('button', { name: 'New webhook' }))[0]!);
+    await screen.findByText('No webhooks yet');
+    await user.click(screen.getAllByRole('button', { name: 'New webhook' })[0] ?? document.body);
     await user.type(await screen.findByRole('textbox', { name: /^Address/ }), 'https://10.0.0.1/');
     await user.click(screen.getByRole('button', { name: 'Create' }));
     expect(await screen.findByText('leads to a private address')).toBeVisible();

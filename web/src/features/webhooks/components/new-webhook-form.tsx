@@ -94,7 +94,7 @@ function Form({ isAdmin, onMade, onCancel }: FormProps) {
         <Checkbox.Group
           label="Events"
           value={events}
-          onChange={(chosen) => setEvents(chosen as EventType[])}
+          onChange={(chosen) => setEvents(chosen)}
           error={faultOf('events')}
         >
           <Stack gap={6} mt={6}>
