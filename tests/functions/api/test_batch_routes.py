@@ -172,7 +172,7 @@ def test_a_waiting_execution_is_shown_listed_and_cancelled(
     platform: Platform, ada: Person, machines: dict[str, StateMachine]
 ) -> None:
     execution = queued(platform, ada)
-    machines["run_agent"].start(execution.id, {})
+    machines["run_agent"].start(execution.id, {}, trace_id=execution.trace_id)
     shown = platform.gateway.get(f"{EXECUTIONS}/{execution.id}", token=ada.access_token)
     assert (shown.json["status"], shown.headers["retry-after"]) == ("queued", "1")
     page = platform.gateway.get(EXECUTIONS, token=ada.access_token, query="status=queued").json
@@ -188,7 +188,7 @@ def test_a_running_execution_is_marked_and_its_machine_left_to_write_the_end(
     platform: Platform, ada: Person, machines: dict[str, StateMachine]
 ) -> None:
     execution = queued(platform, ada)
-    machines["run_agent"].start(execution.id, {})
+    machines["run_agent"].start(execution.id, {}, trace_id=execution.trace_id)
     platform.services.executions.begin(execution.id, owner=ada.id, agent_id=execution.agent_id)
     cancelled = platform.gateway.post(f"{EXECUTIONS}/{execution.id}/cancel", token=ada.access_token)
     assert (cancelled.json["status"], cancelled.json["finished_at"]) == ("cancelled", None)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Message, Producer
 
-from agent_platform.errors import ConfigurationError
+from agent_platform.errors import ConfigurationError, StorageUnavailable
 from agent_platform.events.envelope import CloudEvent
 from agent_platform.events.kafka import KafkaPublisher, client_config
 from agent_platform.events.publishing import Outcome
@@ -202,6 +202,18 @@ class TestSecurity:
         assert expires > 1_700_000_000  # seconds, not milliseconds
         assert expires < 100_000_000_000
         Producer(config)
+
+    def test_without_credentials_the_batch_comes_again_and_the_reason_is_told_at_once(
+        self, monkeypatch: pytest.MonkeyPatch
+    ):
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+        monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        settings = KafkaSettings(kafka_bootstrap="b", kafka_security="iam", aws_region="eu-central-1")
+        with pytest.raises(StorageUnavailable, match="KAFKA_SECURITY=iam signs it with the credentials"):
+            KafkaPublisher(settings).publish(events(1))
 
     @pytest.mark.parametrize(
         ("settings", "names"),

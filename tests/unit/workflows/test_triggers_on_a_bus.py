@@ -12,6 +12,7 @@ from agent_platform.events.envelope import CloudEvent
 from agent_platform.events.executions import agent_executed
 from agent_platform.events.filters import read_filter
 from agent_platform.events.publisher import EventBridgePublisher, _eventbridge
+from agent_platform.events.publishing import Outcome
 from agent_platform.events.workflows import workflow_ended
 from agent_platform.ids import new_id
 from agent_platform.storage import schedules as aws_schedules
@@ -59,7 +60,7 @@ def called() -> list[Any]:
 
 def publish(*events: Any) -> None:
     told = [CloudEvent.model_validate_json(each.event) for each in events]
-    assert EventBridgePublisher("platform").publish(told) == set()
+    assert EventBridgePublisher("platform").publish(told) == Outcome()
 
 
 def test_only_the_owners_own_events_that_match_call_and_bring_the_whole_event(bus: Delivery) -> None:

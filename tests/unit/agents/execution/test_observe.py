@@ -59,7 +59,9 @@ def test_an_execution_is_counted_once_by_its_group(
     definition: AgentDefinition, principal: Principal, capsys: pytest.CaptureFixture[str]
 ):
     run([record(InMemoryExecutions()), answer], definition, principal)
-    (told,) = lines(capsys)
+    told, in_all = lines(capsys)
+    assert in_all["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
+    assert in_all["CostUsd"] == told["CostUsd"]
     (directive,) = told["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "AgentPlatform-test"
     assert directive["Dimensions"] == [["group", "service"]]
@@ -75,7 +77,7 @@ def test_a_failed_execution_is_counted_with_its_code(
 ):
     with pytest.raises(ModelOverloaded):
         run([record(InMemoryExecutions()), overloaded], definition, principal)
-    by_group, by_code = lines(capsys)
+    by_group, _, by_code = lines(capsys)
     assert (by_group["FailedExecutions"], by_group["error_code"]) == ([1], "model_overloaded")
     assert (by_code["code"], by_code["Failures"]) == ("model_overloaded", [1])
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agent_platform.errors import ConfigurationError
+from agent_platform.errors import ConfigurationError, StorageUnavailable
 from agent_platform.events.envelope import CloudEvent
 from agent_platform.events.publishing import Outcome, Refusal
 from agent_platform.events.spans import record_sent
@@ -31,7 +31,7 @@ def client_config(settings: KafkaSettings) -> dict[str, Any]:
 
     Raises:
         ConfigurationError: no brokers are named, or the secret with user name and password is missing or incomplete.
-        StorageUnavailable: Secrets Manager does not answer.
+        StorageUnavailable: Secrets Manager does not answer, or the role gives no credentials to sign a token with.
     """
     if not settings.kafka_bootstrap:
         raise ConfigurationError("No Kafka brokers are named: set KAFKA_BOOTSTRAP.")
@@ -51,11 +51,9 @@ def client_config(settings: KafkaSettings) -> dict[str, Any]:
         case "iam":
             if not settings.aws_region:
                 raise ConfigurationError("KAFKA_SECURITY=iam needs AWS_REGION: the region of the brokers.")
-            return config | {
-                "security.protocol": "sasl_ssl",
-                "sasl.mechanism": "OAUTHBEARER",
-                "oauth_cb": partial(_iam_token, settings.aws_region),
-            }
+            token = partial(_iam_token, settings.aws_region)
+            token()  # a client that gets none only says so after ten seconds, and never why
+            return config | {"security.protocol": "sasl_ssl", "sasl.mechanism": "OAUTHBEARER", "oauth_cb": token}
         case kind:
             username, password = _credentials(settings)
             return config | {
@@ -66,14 +64,24 @@ def client_config(settings: KafkaSettings) -> dict[str, Any]:
             }
 
 
-def _iam_token(region: str, _: str) -> tuple[str, float]:
+def _iam_token(region: str, _: str = "") -> tuple[str, float]:
     """A token of Amazon MSK for the role of this function, and when it expires (epoch seconds).
 
     librdkafka asks for another when four fifths of its life are over, and after a connection was refused.
+
+    Raises:
+        StorageUnavailable: the role gives no credentials.
     """
     from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
+    from botocore.exceptions import BotoCoreError, ClientError
 
-    token, expires_ms = MSKAuthTokenProvider.generate_auth_token(region)
+    try:
+        token, expires_ms = MSKAuthTokenProvider.generate_auth_token(region)
+    except (BotoCoreError, ClientError, ValueError, AttributeError) as error:  # the last where it finds no credentials
+        raise StorageUnavailable(
+            f"There is no token for the Kafka brokers ({type(error).__name__}). KAFKA_SECURITY=iam signs it with the "
+            "credentials of the function's role; see that it has one."
+        ) from error
     return token, expires_ms / 1000
 
 
@@ -106,7 +114,7 @@ class KafkaPublisher:
 
         Raises:
             ConfigurationError: how to reach the brokers is not, or only half, known.
-            StorageUnavailable: Secrets Manager does not answer.
+            StorageUnavailable: as `client_config` raises it.
         """
         outcome = Outcome()
         if not events:

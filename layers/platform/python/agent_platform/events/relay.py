@@ -4,12 +4,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import batched
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from agent_platform.events.dead_letters import Letter, Reason, Source
-from agent_platform.events.envelope import CloudEvent
+from agent_platform.events.envelope import CloudEvent, EventType
 from agent_platform.events.publishing import Publisher, Refusal
 from agent_platform.observability import get_logger
 from agent_platform.storage.outbox import OutboxItem, OutboxReader, made_at
@@ -136,13 +136,13 @@ def _event(item: OutboxItem) -> CloudEvent:
     return event
 
 
-def _type(item: OutboxItem) -> str | None:
-    """What the item says it is, as far as it can be read."""
+def _type(item: OutboxItem) -> EventType | None:
+    """Which type of event the item says it is; what is none of ours may be anything, and is not repeated."""
     try:
         found = json.loads(item.event)["type"]
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
-    return found[:100] if isinstance(found, str) else None
+    return next((known for known in get_args(EventType) if known == found), None)
 
 
 def _failure(event_id: str, why: Refusal) -> dict[str, str]:
