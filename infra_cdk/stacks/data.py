@@ -30,9 +30,19 @@ class DataStack(Stack):
         self.tables = Tables(self, "Tables", stage)
         self.payloads = Payloads(self, "Payloads", stage).bucket
         self._payloads_arn = self.export_value(self.payloads.bucket_arn)
-        self.jwt_secret = self._signing_key(stage)
+        self.jwt_secret = self._keys(
+            stage,
+            "JwtSecret",
+            description="Keys that sign access tokens: the active key id, and a key per id that still verifies",
+            why_not_rotated="Rotated by hand in two steps, so that no valid token is refused (docs/operations.md).",
+        )
         self.claude_secret = self._claude_key(stage)
-        self.webhook_secret = self._webhook_key(stage)
+        self.webhook_secret = self._keys(
+            stage,
+            "WebhookKey",
+            description="Keys that the secrets of webhooks are derived from: the active key's id, and a key per id",
+            why_not_rotated="Receivers verify by secrets derived from it: rotating it gives all webhooks new ones.",
+        )
         self.network: Network | None = None
         self.cluster: rds.DatabaseCluster | None = None
         if stage.aurora:
@@ -50,11 +60,12 @@ class DataStack(Stack):
         """The ARNs of the payloads whose keys begin so, for a grant in another stack."""
         return f"{self._payloads_arn}/{prefix}*"
 
-    def _signing_key(self, stage: Stage) -> secrets.Secret:
+    def _keys(self, stage: Stage, name: str, *, description: str, why_not_rotated: str) -> secrets.Secret:
+        """A secret of keys by id and the id of the active one, which AWS fills with a first key."""
         secret = secrets.Secret(
             self,
-            "JwtSecret",
-            description="Keys that sign access tokens: the active key id, and a key per id that still verifies",
+            name,
+            description=description,
             generate_secret_string=secrets.SecretStringGenerator(
                 secret_string_template=json.dumps({"active": "k1"}),
                 generate_string_key="k1",
@@ -63,31 +74,7 @@ class DataStack(Stack):
             ),
             removal_policy=stage.removal_policy,
         )
-        acknowledge(
-            secret,
-            "AwsSolutions-SMG4",
-            "Rotated by hand in two steps, so that no valid token is refused (docs/operations.md).",
-        )
-        return secret
-
-    def _webhook_key(self, stage: Stage) -> secrets.Secret:
-        secret = secrets.Secret(
-            self,
-            "WebhookKey",
-            description="Keys that the secrets of webhooks are derived from: the active key's id, and a key per id",
-            generate_secret_string=secrets.SecretStringGenerator(
-                secret_string_template=json.dumps({"active": "k1"}),
-                generate_string_key="k1",
-                password_length=SIGNING_KEY_CHARACTERS,
-                exclude_punctuation=True,
-            ),
-            removal_policy=stage.removal_policy,
-        )
-        acknowledge(
-            secret,
-            "AwsSolutions-SMG4",
-            "Every receiver verifies by a secret that is derived from it: rotating it gives all webhooks new ones.",
-        )
+        acknowledge(secret, "AwsSolutions-SMG4", why_not_rotated)
         return secret
 
     def _claude_key(self, stage: Stage) -> secrets.Secret:

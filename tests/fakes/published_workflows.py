@@ -1,12 +1,15 @@
-"""Workflows in Postgres, published or not, without a state machine behind them."""
+"""Workflows in Postgres, published or not, mostly without a state machine behind them."""
 
+import json
 from typing import Any
 
+import boto3
 from sqlalchemy import Engine
 
 from agent_platform.identity.users import Users
 from agent_platform.storage.workflow_definitions import WorkflowDefinitions
 from agent_platform.storage.workflow_records import Draft, Workflow
+from tests.fakes.eventbridge import DELIVERY
 
 SPEC: dict[str, Any] = {
     "name": "tidy-numbers",
@@ -39,3 +42,14 @@ def a_workflow(engine: Engine, owner: str, *, live: bool = True, **spec: Any) ->
     with definitions.publishing(workflow.id, 1, owner=owner) as publication:
         publication.made_live(draft, arn, f"{arn}:1", f"{arn}:live")
     return definitions.get(workflow.id, owner=owner)
+
+
+def a_startable_workflow(engine: Engine, owner: str) -> Workflow:
+    """Make a workflow with one version and, on moto, the state machine of its name, which only waits."""
+    workflow = a_workflow(engine, owner)
+    definition = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 600, "End": True}}})
+    name = f"platform-wf-{SPEC['name']}"
+    boto3.client("stepfunctions").create_state_machine(name=name, definition=definition, roleArn=DELIVERY.role_arn)
+    with engine.begin() as connection:  # the version of this machine, which moto cannot start
+        connection.exec_driver_sql("UPDATE workflow_versions SET machine_version_arn = NULL")
+    return workflow

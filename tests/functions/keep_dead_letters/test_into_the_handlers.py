@@ -41,7 +41,7 @@ from tests.fakes.gateway import LambdaContext
 from tests.fakes.machines import MachinesInMemory
 from tests.fakes.platform_events import an_event
 from tests.fakes.postgres import Server, database, engine
-from tests.fakes.published_workflows import SPEC, a_user, a_workflow
+from tests.fakes.published_workflows import a_startable_workflow, a_user
 from tests.fakes.receiver import Receiver
 from tests.fakes.webhooks import Hooks, executed, one_call_at_a_time
 from tests.functions.deliver_webhooks.test_handler import batch, from_the_bus, hooks, receiver, waiting
@@ -233,13 +233,7 @@ def test_a_triggers_event_starts_its_run_however_it_was_lost(
     make_eventbridge()
     engine = open_engine(lambda: postgres.credentials(database))
     owner = a_user(engine)
-    workflow = a_workflow(engine, owner)
-    definition = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 600, "End": True}}})
-    name = f"platform-wf-{SPEC['name']}"
-    boto3.client("stepfunctions").create_state_machine(name=name, definition=definition, roleArn=DELIVERY.role_arn)
-    # The version of this machine, which moto cannot start.
-    with engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE workflow_versions SET machine_version_arn = NULL")
+    workflow = a_startable_workflow(engine, owner)
     triggers = Triggers(TriggerRepository(engine), Schedules(DELIVERY), WorkflowDefinitions(engine))
     ada = Principal(owner, "ada@example.com", frozenset({"user"}), token_id="jti")
     wanted = TriggerOrder(workflow.id, None, None, {"type": "agent.executed"}, {"day": "${event.id}"})

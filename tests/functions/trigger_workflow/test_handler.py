@@ -30,7 +30,7 @@ from tests.fakes.aws import (
 from tests.fakes.eventbridge import DELIVERY, make_eventbridge, schedules_of
 from tests.fakes.gateway import LambdaContext
 from tests.fakes.postgres import Server, database
-from tests.fakes.published_workflows import SPEC, a_user, a_workflow
+from tests.fakes.published_workflows import a_startable_workflow, a_user
 
 __all__ = ["database"]
 
@@ -59,13 +59,7 @@ def test_what_the_schedule_sends_starts_the_run_that_its_owner_ordered(
     make_eventbridge()
     engine = open_engine(lambda: postgres.credentials(database))
     owner = a_user(engine)
-    workflow = a_workflow(engine, owner)
-    definition = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 600, "End": True}}})
-    name = f"platform-wf-{SPEC['name']}"
-    boto3.client("stepfunctions").create_state_machine(name=name, definition=definition, roleArn=DELIVERY.role_arn)
-    # The version of this machine, which moto cannot start.
-    with engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE workflow_versions SET machine_version_arn = NULL")
+    workflow = a_startable_workflow(engine, owner)
     triggers = Triggers(TriggerRepository(engine), Schedules(DELIVERY), WorkflowDefinitions(engine))
     ada = Principal(owner, "ada@example.com", frozenset({"user"}), token_id="jti")
     order = TriggerOrder(workflow.id, None, {"cron": "0 8 * * *"}, None, {"day": "${schedule.time}"})
