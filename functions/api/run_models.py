@@ -13,6 +13,10 @@ from functions.api.models import Body
 if TYPE_CHECKING:
     from agent_platform.workflows import manager
 
+LeftOut = Annotated[
+    list[Literal["input", "output"]],
+    Field(description="What is there but too large for this answer; inputs and outputs of agents: see its executions"),
+]
 StepStatus = Literal["pending", "running", "succeeded", "failed", "waiting", "skipped"]
 
 
@@ -60,6 +64,7 @@ class StepView(BaseModel):
     approval_id: str | None
     child_run_id: str | None
     counts: StepCounts | None = Field(description="Of a map")
+    left_out: LeftOut
 
 
 class RunDetail(RunView):
@@ -69,6 +74,7 @@ class RunDetail(RunView):
     output: Any = Field(description="null until it has succeeded")
     steps: list[StepView]
     graph: Graph
+    left_out: LeftOut
 
     @classmethod
     def showing(cls, detail: "manager.RunDetail") -> Self:
@@ -80,6 +86,7 @@ class RunDetail(RunView):
             output=run.output,
             steps=[StepView.model_validate(step) for step in detail.steps],
             graph=detail.graph,
+            left_out=detail.left_out,
         )
 
 

@@ -18,7 +18,7 @@ from agent_platform.storage.executions import ExecutionRepository
 from agent_platform.storage.payloads import PayloadStore
 from agent_platform.storage.runs import Run, RunFailure
 from agent_platform.storage.step_functions import MapCounts
-from agent_platform.workflows.history import RunHistory, StepProgress
+from agent_platform.workflows.history import SHOWN_BYTES, Room, RunHistory, StepProgress
 from agent_platform.workflows.reading import read_spec
 from tests.fakes.aws import (
     AGENT_METRICS_TABLE,
@@ -54,6 +54,7 @@ def told(
     outcome: Outcome,
     events: int | None = None,
     prepare: Callable[[], object] = lambda: None,
+    room: int = SHOWN_BYTES,
     **changes: Any,
 ) -> dict[str, StepProgress]:
     """The steps of that run, of which only the first so many events have happened. `prepare` fills the tables."""
@@ -69,7 +70,7 @@ def told(
         make_execution_tables()
         make_governance_tables()
         prepare()
-        _, steps = history.steps(run, read_spec(spec), outcome.compiled.states)
+        _, steps = history.steps(run, read_spec(spec), outcome.compiled.states, Room(room))
     return {step.id: step for step in steps}
 
 
@@ -377,13 +378,13 @@ def test_costs_and_executions_are_those_of_the_step_failed_tries_and_members_inc
     steps = told(machines, TWO, outcome, prepare=record, id=run.id)
     assert steps["check"].cost_usd == Decimal("0.875")
     assert steps["check"].execution_ids == [each.id for each in made]
-    assert steps["check"].input == {"total": 3}
+    assert (steps["check"].input, steps["check"].left_out) == ({"total": 3}, [])
+    tight = told(machines, TWO, outcome, prepare=record, room=len('{"total":3}') - 1, id=run.id)
+    assert (tight["check"].input, tight["check"].left_out) == (None, ["input"])
     assert (steps["tidy"].cost_usd, steps["tidy"].execution_ids) == (None, [])
 
 
-def test_a_large_output_is_read_from_the_bucket_as_long_as_there_is_room(
-    machines: MachinesInMemory, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_large_output_is_read_from_the_bucket_as_long_as_there_is_room(machines: MachinesInMemory):
     outcome = played(TWO, agents={"finance/checker": {"text": "x" * 300_000}})
     large = {"text": "x" * 300_000}
 
@@ -395,9 +396,10 @@ def test_a_large_output_is_read_from_the_bucket_as_long_as_there_is_room(
 
     steps = told(machines, TWO, outcome, prepare=store)
     assert steps["check"].output == steps["tidy"].output == large
-    monkeypatch.setattr("agent_platform.workflows.history.SHOWN_BYTES", 400_000)
-    steps = told(machines, TWO, outcome, prepare=store)
-    assert (steps["check"].output is None, steps["tidy"].output is None) == (False, True)
+    assert steps["check"].left_out == steps["tidy"].left_out == []
+    steps = told(machines, TWO, outcome, prepare=store, room=400_000)
+    assert (steps["check"].output, steps["check"].left_out) == (large, [])
+    assert (steps["tidy"].output, steps["tidy"].left_out) == (None, ["output"])
 
 
 def _last_entry(outcome: Outcome, step: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from agent_platform.storage.shipped_workflows import ShippedWorkflow, synchronis
 from agent_platform.storage.step_functions import step_functions
 from agent_platform.storage.workflow_definitions import WorkflowDefinitions
 from agent_platform.storage.workflow_machines import WorkflowMachines
-from agent_platform.workflows.history import RunHistory
+from agent_platform.workflows.history import SHOWN_BYTES, RunHistory
 from agent_platform.workflows.manager import WorkflowManager
 from agent_platform.workflows.publisher import MachineNames, Publisher
 from agent_platform.workflows.reading import read_spec
@@ -293,6 +293,16 @@ def test_looking_at_a_run_that_is_over_settles_it(manager: WorkflowManager, ada:
     detail = manager.run(run.id, ada)
     assert (detail.run.status, detail.run.output, detail.run.input) == ("succeeded", {"total": 3}, {"total": 3})
     assert [node.id for node in detail.graph.nodes] == ["start", "tidy", "end"]
+
+
+def test_an_output_too_large_for_an_answer_is_left_out_and_named(
+    manager: WorkflowManager, ada: Principal, machines: MachinesInMemory
+):
+    run = manager.start(ada, published(manager, ada), {"total": 3}, trace_id=TRACE)
+    output = {"text": '"' * (SHOWN_BYTES // 2)}
+    machines.end(run.execution_arn, "SUCCEEDED", output={"output": output, "output_ref": None})
+    detail = manager.run(run.id, ada)
+    assert (detail.run.output, detail.run.input, detail.left_out) == (None, {"total": 3}, ["output"])
 
 
 def test_a_run_is_shown_to_its_owner_and_to_administrators(manager: WorkflowManager, ada: Principal, engine: Engine):

@@ -20,21 +20,45 @@ from agent_platform.storage.workflow_machines import MachineExecutions
 from agent_platform.workflows.spec import Step, WorkflowSpec, blocks, title_of
 from agent_platform.workflows.timeline import StateVisits, Timeline
 
+Part = Literal["input", "output"]
 StepStatus = Literal["pending", "running", "succeeded", "failed", "waiting", "skipped"]
 
 EVENTS_WITH_DATA = 40
 """Of a history, from its end: each may carry the whole state (256 KiB), and the newest know of all steps before."""
 
-SHOWN_BYTES = 2 * 1024 * 1024
-"""Of large outputs of all steps together: an answer of Lambda has 6 MB."""
+SHOWN_BYTES = 4 * 1024 * 1024
+"""Of inputs and outputs together, as JSON: an answer of Lambda has 6 MB, in which each quotation mark takes two."""
 
 _TOLD: dict[str, StepStatus] = {"succeeded": "succeeded", "failed": "failed"}
 """What entries say of steps that are over."""
 
 
+class Room:
+    """How much an answer may still hold."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+    def take(self, size: int) -> bool:
+        """Whether so many bytes find room; then they have taken it."""
+        if size > self.left:
+            return False
+        self.left -= size
+        return True
+
+
+def size_of(value: Any) -> int:
+    """Bytes of a value as JSON."""
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+
 @dataclass(slots=True)
 class StepProgress:
-    """One step of a run. Of a step that ran several times (in a loop, or tried again) the last time is told."""
+    """One step of a run. Of a step that ran several times (in a loop, or tried again) the last time is told.
+
+    Attributes:
+        left_out: what is there, but too large to be told with all the rest.
+    """
 
     id: str
     kind: str
@@ -52,6 +76,7 @@ class StepProgress:
     approval_id: str | None = None
     child_run_id: str | None = None
     counts: MapCounts | None = None
+    left_out: list[Part] = field(default_factory=list)
 
     @property
     def duration_ms(self) -> int | None:
@@ -76,8 +101,13 @@ class RunHistory:
         self._approvals = approvals
         self._payloads = payloads
 
-    def steps(self, run: Run, spec: WorkflowSpec, states: Mapping[str, str]) -> tuple[Decimal, list[StepProgress]]:
-        """What the run has cost by now, and every step of the spec in its order, nested ones after their holder."""
+    def steps(
+        self, run: Run, spec: WorkflowSpec, states: Mapping[str, str], room: Room
+    ) -> tuple[Decimal, list[StepProgress]]:
+        """What the run has cost by now, and every step of the spec in its order, nested ones after their holder.
+
+        Outputs find room before inputs, which lie with the executions too.
+        """
         timeline = Timeline(self._machines.history(run.execution_arn, with_data=False), states)
         entries = self._entries(run)
         executions = self._executions.list_by_run(run.id)
@@ -88,8 +118,8 @@ class RunHistory:
         self._add_approvals(run, found)
         self._add_counts(run, found, timeline)
         _tell_inside_maps(found)
-        self._add_inputs(found)
-        self._add_outputs(found, entries)
+        self._add_outputs(found, entries, room)
+        self._add_inputs(found, room)
         return sum((each.cost_usd for each in executions), Decimal(0)), found
 
     def _entries(self, run: Run) -> dict[str, dict[str, Any]]:
@@ -119,25 +149,33 @@ class RunHistory:
         for step in maps:
             step.counts = distributed.get(step.id) or timeline.items_of(step.id)
 
-    def _add_inputs(self, steps: Iterable[StepProgress]) -> None:
-        """What the agents got, of those that ran once: it is with their executions."""
-        for step in steps:
-            if step.execution_ids and step.kind in ("agent", "team"):
-                try:
-                    step.input = self._executions.get(step.execution_ids[-1], owner=None).input
-                except PlatformError as error:
-                    get_logger().warning("step_input_not_read", extra={"step": step.id, "code": error.code})
-
-    def _add_outputs(self, steps: Iterable[StepProgress], entries: Mapping[str, Mapping[str, Any]]) -> None:
-        """What lies in the bucket, as long as the answer does not become too large."""
-        room = SHOWN_BYTES
+    def _add_outputs(self, steps: Iterable[StepProgress], entries: Mapping[str, Mapping[str, Any]], room: Room) -> None:
+        """What lies in the bucket, as long as there is room."""
         for step in steps:
             key = entries.get(step.id, {}).get("output_ref")
             if step.status != "succeeded" or not key:
                 continue
             size = self._payloads.size(key)
-            if size is not None and size <= room:
-                step.output, room = self._payloads.get(key), room - size
+            if size is None:
+                continue
+            if room.take(size):
+                step.output = self._payloads.get(key)
+            else:
+                step.left_out.append("output")
+
+    def _add_inputs(self, steps: Iterable[StepProgress], room: Room) -> None:
+        """What the agents got, of those that ran once: it is with their executions."""
+        for step in steps:
+            if step.execution_ids and step.kind in ("agent", "team"):
+                try:
+                    given = self._executions.get(step.execution_ids[-1], owner=None).input
+                except PlatformError as error:
+                    get_logger().warning("step_input_not_read", extra={"step": step.id, "code": error.code})
+                    continue
+                if room.take(size_of(given)):
+                    step.input = given
+                else:
+                    step.left_out.append("input")
 
 
 def _progress(steps: tuple[Step, ...], parent: str | None) -> Iterable[StepProgress]:

@@ -16,7 +16,7 @@ from agent_platform.storage.workflow_records import Draft, Workflow, WorkflowVer
 from agent_platform.workflows.check import examined, signatures
 from agent_platform.workflows.compiler import CompiledWorkflow, Names, NestedWorkflow, compile_spec
 from agent_platform.workflows.graph import Graph, graph_of
-from agent_platform.workflows.history import RunHistory, StepProgress
+from agent_platform.workflows.history import SHOWN_BYTES, Part, Room, RunHistory, StepProgress, size_of
 from agent_platform.workflows.publisher import Publisher, definition_text
 from agent_platform.workflows.reading import read_spec, source_format
 from agent_platform.workflows.runs import Startable
@@ -65,11 +65,12 @@ class WorkflowDetail:
 
 @dataclass(frozen=True, slots=True)
 class RunDetail:
-    """A run with all its steps."""
+    """A run with all its steps, and what of the run itself is too large to be told."""
 
     run: Run
     steps: list[StepProgress]
     graph: Graph
+    left_out: list[Part]
 
 
 class WorkflowManager:
@@ -259,9 +260,11 @@ class WorkflowManager:
         version = self._version_of(run)
         spec = WorkflowSpec.model_validate(version.spec)
         states = run.states or outline(version.digest, spec).states
-        cost, steps = self._history.steps(run, spec, states)
-        told = run.model_copy(update={"cost_usd": cost, "version": version.version})
-        return RunDetail(told, steps, graph_of(spec))
+        room = Room(SHOWN_BYTES)
+        left_out: list[Part] = [part for part in ("output", "input") if not room.take(size_of(getattr(run, part)))]
+        cost, steps = self._history.steps(run, spec, states, room)
+        told = run.model_copy(update={"cost_usd": cost, "version": version.version, **dict.fromkeys(left_out)})
+        return RunDetail(told, steps, graph_of(spec), left_out)
 
     def stop(self, run_id: str, *, owner: str) -> Run:
         """Stop a run. Raises `RunNotFound` and `AlreadyFinished`."""
