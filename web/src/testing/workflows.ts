@@ -84,6 +84,7 @@ export function step(id: string, more: Partial<Schemas['StepView']> = {}): Schem
     approval_id: null,
     child_run_id: null,
     counts: null,
+    left_out: [],
     ...more,
   };
 }
@@ -118,6 +119,7 @@ export function run(more: Partial<Run> = {}): Run {
       step('approve', { status: 'waiting', approval_id: 'a-1', duration_ms: null, finished_at: null }),
     ],
     graph: GRAPH,
+    left_out: [],
     ...more,
   };
 }

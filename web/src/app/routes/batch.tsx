@@ -26,7 +26,8 @@ function BatchPage() {
     return <NotFound title="There is no such batch">You have no batch with the id {id}.</NotFound>;
   }
   if (error && !batch) return <ProblemAlert error={error} onRetry={() => void refetch()} />;
-  if (!batch) return <Skeleton height={320} radius="lg" aria-busy="true" aria-label="Loading the batch" />;
+  if (!batch)
+    return <Skeleton height={320} radius="lg" role="status" aria-busy="true" aria-label="Loading the batch" />;
   return (
     <>
       <BatchHeader batch={batch} agent={<AgentName id={batch.agent_id} />} />

@@ -44,7 +44,7 @@ function ConversationPage() {
   const fault = conversation ? agentError : error;
   if (fault) return <ProblemAlert error={fault} onRetry={() => void refetch()} />;
   if (!conversation || !agent) {
-    return <Skeleton height={480} radius="lg" aria-busy="true" aria-label="Loading the conversation" />;
+    return <Skeleton height={480} radius="lg" role="status" aria-busy="true" aria-label="Loading the conversation" />;
   }
   return (
     <div className={classes.page}>

@@ -30,7 +30,7 @@ function ExecutionPage() {
   }
   if (error && !execution) return <ProblemAlert error={error} onRetry={() => void refetch()} />;
   if (!execution || agent.isPending)
-    return <Skeleton height={480} radius="lg" aria-busy="true" aria-label="Loading the execution" />;
+    return <Skeleton height={480} radius="lg" role="status" aria-busy="true" aria-label="Loading the execution" />;
   return (
     <>
       <ExecutionHeader execution={execution} agentName={agent.data?.name} />

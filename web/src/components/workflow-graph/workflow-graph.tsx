@@ -38,7 +38,7 @@ export function WorkflowGraph({ title = 'Steps', isListed = false, ...shown }: W
       }
     >
       {mode === 'picture' || isListed ? (
-        <Suspense fallback={<Skeleton height={360} aria-busy="true" aria-label="Drawing the workflow" />}>
+        <Suspense fallback={<Skeleton height={360} role="status" aria-busy="true" aria-label="Drawing the workflow" />}>
           <WorkflowDrawing {...shown} />
         </Suspense>
       ) : (

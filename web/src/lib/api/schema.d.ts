@@ -3500,6 +3500,11 @@ export interface components {
             /** Input */
             input: unknown;
             /**
+             * Left Out
+             * @description What is there but too large for this answer; inputs and outputs of agents: see its executions
+             */
+            left_out: ("input" | "output")[];
+            /**
              * Name
              * @description The name that its caller gave it; one name is one run
              */
@@ -4028,6 +4033,11 @@ export interface components {
             input: unknown;
             /** Kind */
             kind: string;
+            /**
+             * Left Out
+             * @description What is there but too large for this answer; inputs and outputs of agents: see its executions
+             */
+            left_out: ("input" | "output")[];
             /**
              * Output
              * @description What it gave; null where it gave nothing

@@ -24,7 +24,8 @@ export function ApprovalPage() {
     );
   }
   if (error && !approval) return <ProblemAlert error={error} onRetry={() => void refetch()} />;
-  if (!approval) return <Skeleton height={320} radius="lg" aria-busy="true" aria-label="Loading the approval" />;
+  if (!approval)
+    return <Skeleton height={320} radius="lg" role="status" aria-busy="true" aria-label="Loading the approval" />;
   return (
     <>
       <ApprovalHeader approval={approval} />

@@ -37,7 +37,7 @@ export function EditWorkflowPage() {
     return <ProblemAlert error={fault} onRetry={() => void (error ? refetch() : source.refetch())} />;
   }
   if (!workflow || !source.data) {
-    return <Skeleton height={480} radius="lg" aria-busy="true" aria-label="Loading the source" />;
+    return <Skeleton height={480} radius="lg" role="status" aria-busy="true" aria-label="Loading the source" />;
   }
   const isReadOnly = workflow.owner !== 'me' || workflow.status === 'archived';
   return (

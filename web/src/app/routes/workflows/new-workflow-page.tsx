@@ -28,7 +28,9 @@ export function NewWorkflowPage() {
       </EditorHead>
       {original.isError && <ProblemAlert error={original.error} onRetry={() => void original.refetch()} />}
       {start === undefined ? (
-        !original.isError && <Skeleton height={480} radius="lg" aria-busy="true" aria-label="Loading the source" />
+        !original.isError && (
+          <Skeleton height={480} radius="lg" role="status" aria-busy="true" aria-label="Loading the source" />
+        )
       ) : (
         <SpecEditor
           key={from}

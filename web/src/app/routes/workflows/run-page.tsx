@@ -28,7 +28,7 @@ export function RunPage() {
     );
   }
   if (error && !run) return <ProblemAlert error={error} onRetry={() => void refetch()} />;
-  if (!run) return <Skeleton height={480} radius="lg" aria-busy="true" aria-label="Loading the run" />;
+  if (!run) return <Skeleton height={480} radius="lg" role="status" aria-busy="true" aria-label="Loading the run" />;
   return (
     <>
       <RunHeader

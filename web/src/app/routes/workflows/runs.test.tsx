@@ -86,6 +86,20 @@ describe('a run', () => {
     await expectAccessible();
   });
 
+  it('says which values are too large to be shown, and never that there are none', async () => {
+    const large = step('read', { left_out: ['output', 'input'], execution_ids: ['e-1'] });
+    const { user } = open('/runs/r-1', [
+      run({ status: 'succeeded', input: null, left_out: ['input'], steps: [large] }),
+    ]);
+    const steps = await region('Steps');
+    await user.click(steps.getByRole('button', { name: /^Read the invoice/ }));
+    await waitFor(() => expect(steps.getByText(/The output and the input are too large/)).toBeVisible());
+    expect(steps.queryByText('It holds no data.')).not.toBeInTheDocument();
+    expect(screen.getByText(/^The input is too large/)).toBeVisible();
+    expect(screen.queryByRole('region', { name: 'Input' })).not.toBeInTheDocument();
+    await expectAccessible();
+  });
+
   it('is looked at again while it goes on', async () => {
     const { room } = open('/runs/r-1', [run({ steps: [step('read', { status: 'running', duration_ms: null })] })]);
     const steps = await region('Steps');

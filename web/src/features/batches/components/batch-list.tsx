@@ -18,7 +18,8 @@ export function BatchList({ AgentName }: { AgentName: ComponentType<{ id: string
   if (batches.isError && !batches.data) {
     return <ProblemAlert error={batches.error} onRetry={() => void batches.refetch()} />;
   }
-  if (batches.isPending) return <Skeleton height={160} radius="lg" aria-busy="true" aria-label="Loading batches" />;
+  if (batches.isPending)
+    return <Skeleton height={160} radius="lg" role="status" aria-busy="true" aria-label="Loading batches" />;
   if (items.length === 0) {
     return <EmptyNote title="No batch yet">A batch runs one agent over many inputs and keeps every answer.</EmptyNote>;
   }

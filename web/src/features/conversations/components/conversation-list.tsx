@@ -18,7 +18,7 @@ export function ConversationList({ agentId, most = Infinity }: ConversationListP
   const items = conversations.data?.pages.flatMap((page) => page.items) ?? [];
   const [group = '', name = ''] = agentId.split('/');
 
-  if (conversations.isPending) return <Skeleton height={38} aria-label="Loading conversations" />;
+  if (conversations.isPending) return <Skeleton height={38} role="status" aria-label="Loading conversations" />;
   // A list beside the matter: without it the page still does its work.
   if (items.length === 0) return null;
   return (

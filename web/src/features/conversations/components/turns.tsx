@@ -23,7 +23,8 @@ export function Turns({ conversationId, inputSchema, outputSchema, children }: T
   if (turns.isError && !turns.data) {
     return <ProblemAlert error={turns.error} onRetry={() => void turns.refetch()} />;
   }
-  if (turns.isPending) return <Skeleton height={220} radius="lg" mb="xl" aria-label="Loading the conversation" />;
+  if (turns.isPending)
+    return <Skeleton height={220} radius="lg" mb="xl" role="status" aria-label="Loading the conversation" />;
   return (
     <>
       {turns.hasNextPage && (

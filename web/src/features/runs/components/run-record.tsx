@@ -7,6 +7,7 @@ import { ValuePanel } from '@/components/value-panel';
 import type { StepState } from '@/components/workflow-graph/graph';
 import { WorkflowGraph } from '@/components/workflow-graph/workflow-graph';
 import type { Run, RunStep } from '@/features/runs/api/get-run';
+import { LeftOut } from '@/features/runs/components/left-out';
 import classes from '@/features/runs/components/run-record.module.css';
 import { RunSteps } from '@/features/runs/components/run-steps';
 import type { Json, Schema } from '@/lib/json-schema/types';
@@ -76,7 +77,8 @@ export function RunRecord({ run, inputSchema, AgentName }: RunRecordProps) {
         {run.output !== null && run.output !== undefined && (
           <ValuePanel title="Output" value={run.output as Json} schema={undefined} />
         )}
-        <ValuePanel title="Input" value={run.input as Json} schema={inputSchema} />
+        {!run.left_out.includes('input') && <ValuePanel title="Input" value={run.input as Json} schema={inputSchema} />}
+        {run.left_out.length > 0 && <LeftOut parts={run.left_out} />}
       </div>
     </>
   );

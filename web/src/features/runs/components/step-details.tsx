@@ -5,6 +5,7 @@ import type { ReactNode } from 'react';
 
 import { SchemaView } from '@/components/schema-view/schema-view';
 import type { RunStep } from '@/features/runs/api/get-run';
+import { LeftOut } from '@/features/runs/components/left-out';
 import classes from '@/features/runs/components/step-details.module.css';
 import { formatMoment } from '@/lib/format';
 import type { Json } from '@/lib/json-schema/types';
@@ -14,7 +15,7 @@ const MOST_LINKS = 10;
 
 /** One step: when it ran, why it failed, what it led to, what went in and what came out. */
 export function StepDetails({ step }: { step: RunStep }) {
-  const { error, input, output, execution_ids, approval_id, child_run_id, started_at } = step;
+  const { error, input, output, left_out, execution_ids, approval_id, child_run_id, started_at } = step;
   const rest = execution_ids.length - MOST_LINKS;
   return (
     <div className={classes.details}>
@@ -44,7 +45,8 @@ export function StepDetails({ step }: { step: RunStep }) {
       </div>
       {isThere(output) && <Part title="Output">{<SchemaView value={output as Json} />}</Part>}
       {isThere(input) && <Part title="Input">{<SchemaView value={input as Json} />}</Part>}
-      {!error && !isThere(output) && !isThere(input) && (
+      {left_out.length > 0 && <LeftOut parts={left_out} />}
+      {!error && !isThere(output) && !isThere(input) && left_out.length === 0 && (
         <Text size="sm" c="dimmed">
           {step.status === 'pending' || step.status === 'skipped' ? 'It has not run.' : 'It holds no data.'}
         </Text>

@@ -57,7 +57,7 @@ export function SpecCheck({ checked, isCurrent, error, source, onGoTo, AgentName
             The picture of the workflow appears here as soon as there is one.
           </Text>
         ) : (
-          <Skeleton height={420} radius="lg" aria-busy="true" aria-label="Checking the spec" />
+          <Skeleton height={420} radius="lg" role="status" aria-busy="true" aria-label="Checking the spec" />
         ))
       )}
     </>

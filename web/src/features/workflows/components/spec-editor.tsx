@@ -114,7 +114,11 @@ export function SpecEditor({ workflow, start, isReadOnly = false, onSaved, Agent
         }
       >
         <div className={classes.text}>
-          <Suspense fallback={<Skeleton height="100%" radius={0} aria-busy="true" aria-label="Loading the editor" />}>
+          <Suspense
+            fallback={
+              <Skeleton height="100%" radius={0} role="status" aria-busy="true" aria-label="Loading the editor" />
+            }
+          >
             <YamlEditor
               label="Spec of the workflow"
               value={source}

@@ -19,7 +19,7 @@ export function VersionList({ workflow }: { workflow: Workflow }) {
     publishedAt !== null && workflow.live_version !== null && version < workflow.live_version;
   return (
     <Panel title="Versions">
-      {versions.isPending && <Skeleton height={96} aria-busy="true" aria-label="Loading versions" />}
+      {versions.isPending && <Skeleton height={96} role="status" aria-busy="true" aria-label="Loading versions" />}
       {versions.isError && <ProblemAlert error={versions.error} onRetry={() => void versions.refetch()} />}
       {publish.isError && <ProblemAlert error={publish.error} title="The live version was not changed" />}
       {versions.data && (
