@@ -18,10 +18,17 @@ def histogram(latencies: list[int]) -> dict[int, int]:
 
 @given(LATENCIES, SHARES)
 def test_a_percentile_is_off_by_five_percent_at_most(latencies: list[int], share: float) -> None:
-    exact = max(1, sorted(latencies)[int(share * (len(latencies) - 1))])
+    rank = next(n for n in range(1, len(latencies) + 1) if n >= share * len(latencies) - 1e-6)
+    exact = max(1, sorted(latencies)[rank - 1])
     told = percentile(histogram(latencies), share)
     assert told is not None
     assert abs(told - exact) <= 0.05 * exact
+
+
+@pytest.mark.parametrize(("share", "slowest"), [(0.5, 101), (0.95, 124), (0.99, 124)])
+def test_of_a_few_executions_none_is_left_out(share: float, slowest: int) -> None:
+    told = percentile(histogram([101, 21, 124]), share)
+    assert told == pytest.approx(slowest, rel=0.05)
 
 
 @given(st.integers(1, 10**12))

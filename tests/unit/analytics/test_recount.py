@@ -110,9 +110,9 @@ def percentiles_off(counted: Recount, found: dict[str, Rows]) -> dict[str, float
     for (grain, period), durations in counted.durations.items():
         ordered = sorted(durations)
         whole = merged(histograms[grain, period])
-        for share in (0.5, 0.9, 0.95, 0.99):
-            exact = max(1, ordered[int(share * (len(ordered) - 1))])
-            told = percentile(whole, share)
+        for percent in (50, 90, 95, 99):
+            exact = max(1, ordered[-(-percent * len(ordered) // 100) - 1])  # the nearest rank, rounded up
+            told = percentile(whole, percent / 100)
             assert told is not None
             worst[grain] = max(worst[grain], abs(told - exact) / exact)
     return worst

@@ -22,17 +22,19 @@ def value_of(bucket: int) -> float:
 
 
 def percentile(buckets: Mapping[int, int], share: float) -> float | None:
-    """The latency in milliseconds that the given share of executions did not exceed; None where there was none.
+    """The latency in milliseconds that at least that share of executions did not exceed; None where there was none.
+
+    It is the nearest rank: of three executions the 95th percentile is the slowest.
 
     Args:
         buckets: executions by bucket.
-        share: 0.5 for the median, 0.99 for what the slowest hundredth took at least.
+        share: 0.5 for the median, 0.99 for what all but the slowest hundredth did not exceed.
     """
-    rank = math.floor(share * (sum(buckets.values()) - 1))
+    rank = max(1, math.ceil(round(share * sum(buckets.values()), 6)))  # 0.07 * 100 is a little more than seven
     seen = 0
     for bucket in sorted(buckets):
         seen += buckets[bucket]
-        if seen > rank:
+        if seen >= rank:
             return value_of(bucket)
     return None
 
