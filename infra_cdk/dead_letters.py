@@ -154,7 +154,9 @@ def show_list(api: Api, wanted: argparse.Namespace, console: Console) -> int:
     table = Table("Id", "Source", "Arrived", "Tries", "Reason", "About", "Message")
     for name in ("Id", "Source", "Arrived"):
         next(each for each in table.columns if each.header == name).no_wrap = True
-    for letter in api.letters(wanted.state, wanted.source, wanted.limit):
+    # One more than is shown tells whether there are more.
+    letters = [*api.letters(wanted.state, wanted.source, wanted.limit + 1)]
+    for letter in letters[: wanted.limit]:
         about = " ".join(str(letter[name]) for name in ("type", "subject") if letter[name])
         cells = [letter["id"], letter["source"], letter["arrived_at"][:19], letter["tries"], letter["code"], about]
         table.add_row(*(Text(_plain(each)) for each in [*cells, letter["message"]]))
@@ -163,6 +165,8 @@ def show_list(api: Api, wanted: argparse.Namespace, console: Console) -> int:
         console.print(table, soft_wrap=False, width=None if console.is_terminal else 240)
     else:
         console.print(f"No letter is {wanted.state}.")
+    if len(letters) > wanted.limit:
+        console.print(f"There are more than these {wanted.limit}: ask for more by --limit.")
     return 0
 
 
@@ -218,8 +222,9 @@ def _redrive_all(api: Api, source: str | None, console: Console) -> int:
                     _say(console, "-", letter_id, "closed, busy, or without an answer in time")
                 if told["problem"] or len(told["left"]) == len(left):
                     why = told["problem"]["message"] if told["problem"] else "no letter was begun."
+                    not_begun = sum(map(len, by_source.values())) - done - not_done
                     raise DeadLettersError(
-                        f"Stopped after {done} redriven, {not_done} not: {why} Run it again to go on."
+                        f"Stopped after {done} redriven, {not_done} not, {not_begun} left: {why} Run it again to go on."
                     )
                 left = told["left"]
     console.print(f"{done} redriven, {not_done} not.")

@@ -17,7 +17,7 @@ from agent_platform.webhooks.matching import FanOut
 from agent_platform.webhooks.orders import DeliveryQueue
 from agent_platform.webhooks.signing import WebhookSecrets
 from functions.deliver_webhooks.letters import Letters
-from functions.deliver_webhooks.messages import Redrive
+from functions.deliver_webhooks.messages import read_redrive
 from functions.deliver_webhooks.worker import Worker
 
 log = get_logger()
@@ -42,4 +42,4 @@ def handler(event: dict[str, Any], _: Any) -> dict[str, Any]:
         return worker().work(event["Records"])
     # A letter that the queue itself set aside holds the message as it was.
     wanted = event["redrive"] if "redrive" in event else {"message": json.dumps(event)}
-    return worker().redrive(Redrive.model_validate(wanted))
+    return worker().redrive(read_redrive(wanted))

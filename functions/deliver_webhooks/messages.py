@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from agent_platform.errors import InvalidInput
-from agent_platform.events.envelope import CloudEvent
+from agent_platform.events.envelope import CloudEvent, faults_of
 from agent_platform.webhooks.orders import DeliveryKey, DeliveryOrder
 
 
@@ -63,6 +63,18 @@ def read_message(body: str) -> Message:
             _ = message.event
     except ValidationError as error:
         # Without what was found there: the letter has it, the log need not.
-        faults = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        faults = faults_of(error, "message")
         raise InvalidInput(f"The message is neither an event nor an attempt: {faults[:500]}") from None
     return message
+
+
+def read_redrive(wanted: object) -> Redrive:
+    """What an administrator wants to be tried once more.
+
+    Raises:
+        InvalidInput: it is neither a delivery nor a message.
+    """
+    try:
+        return Redrive.model_validate(wanted)
+    except ValidationError as error:
+        raise InvalidInput(f"This is nothing to be tried once more: {faults_of(error, 'redrive')}") from None

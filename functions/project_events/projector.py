@@ -10,6 +10,7 @@ from agent_platform.analytics.ledger import Ledger
 from agent_platform.analytics.projections import Projections
 from agent_platform.errors import PlatformError
 from agent_platform.events.dead_letters import Letter, Reason
+from agent_platform.events.envelope import known_type
 from agent_platform.events.incoming import Incoming, incoming, read_event, shape
 from agent_platform.events.spans import process_span
 from agent_platform.observability import get_logger
@@ -113,13 +114,11 @@ class EventProjector:
 def _letter(record: Incoming, reason: Reason) -> Letter:
     """What is sent away, with what the record tells of its event, even if the rest of it cannot be read."""
     told = record.event.model_dump() if record.event else _document(record.raw)
-    event_id, type_, subject = (
-        value if isinstance(value := told.get(name), str) else None for name in ("id", "type", "subject")
-    )
+    event_id, subject = (value if isinstance(value := told.get(name), str) else None for name in ("id", "subject"))
     return Letter(
         source="projections",
         event_id=event_id,
-        type=type_,
+        type=known_type(told.get("type")),
         subject=subject,
         reason=reason,
         payload={"redrive": {"event": record.raw}},

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agent_platform.errors import InvalidInput
+from agent_platform.events.envelope import faults_of
 
 
 class KafkaRange(BaseModel):
@@ -61,5 +62,5 @@ def read_order(event: Mapping[str, Any]) -> Order:
     try:
         return Order.model_validate(event)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'request'}: {each['msg']}" for each in error.errors())
+        faults = faults_of(error, "request")
         raise InvalidInput(f"This is neither a batch of events nor a request to the audit log: {faults}") from None

@@ -24,12 +24,16 @@ WHEELS = "aarch64-manylinux_2_34"
 """Platform of the wheels: arm64 and glibc 2.34, what Amazon Linux 2023 and so the python3.13 runtime has."""
 
 _PYTHON = (3, 13)
-_RECIPE = "2"
+_RECIPE = "3"
 """Part of every asset's hash; raise it when this module builds something else from the same sources."""
 
 _PINNED = re.compile(r"^(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<version>[^\s;\\]+)", re.MULTILINE | re.IGNORECASE)
 _NOT_READ = ("*.pyi", "*.c", "*.pyx", "examples-1.json*", "swagger-ui*.min.*")
 """Stubs and C sources; the AWS SDK's documentation examples and Powertools' API browser: 3 MB that nobody opens."""
+SERVICES = frozenset(
+    {"dynamodb", "events", "lambda", "s3", "scheduler", "secretsmanager", "sqs", "stepfunctions", "sts"}
+)
+"""Of AWS, those that functions or packages ask for: the SDK describes more than 400, in 16 MB."""
 _NOT_NEEDED = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")
 
 
@@ -200,7 +204,10 @@ class BuiltFiles:
 
 
 def _strip(target: Path) -> None:
-    """Drop what no function reads: console scripts, type stubs, tests, the installer's notes. Licences stay."""
+    """Drop what no function reads: scripts, type stubs, tests, other services of AWS, the installer's notes.
+
+    Licences stay.
+    """
     shutil.rmtree(target / "bin", ignore_errors=True)
     (target / ".lock").unlink(missing_ok=True)
     for path in [p for p in target.rglob("*") if p.is_dir() and p.name in ("tests", "__pycache__")]:
@@ -208,6 +215,9 @@ def _strip(target: Path) -> None:
     for pattern in _NOT_READ:
         for path in list(target.rglob(pattern)):
             path.unlink()
+    for service in target.glob("botocore/data/*/"):
+        if service.name not in SERVICES:
+            shutil.rmtree(service)
     for info in target.glob("*.dist-info"):
         for name in _NOT_NEEDED:
             (info / name).unlink(missing_ok=True)

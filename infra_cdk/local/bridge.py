@@ -10,6 +10,10 @@ from infra_cdk.local.environment import cloud_environment, platform_environment
 from infra_cdk.local.processes import Child
 from infra_cdk.local.state import ROOT, State
 
+START_SECONDS = 30.0
+READS = "reads all partitions"
+"""What the bridge says in its log once it reads."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -46,3 +50,8 @@ def bridge(state: State, brokers: Brokers, secret_arn: str | None, options: Opti
         directory=ROOT,
         stop_seconds=5.0,
     )
+
+
+def reads(child: Child) -> bool:
+    """Whether the bridge has found its topics and reads them."""
+    return READS in child.log.read_text(errors="replace")

@@ -18,7 +18,7 @@ from confluent_kafka import OFFSET_STORED, Consumer, KafkaException, TopicPartit
 from agent_platform.events.kafka import client_config
 from agent_platform.events.topics import TOPICS
 from agent_platform.settings import KafkaSettings, load
-from infra_cdk.local.bridge import Options
+from infra_cdk.local.bridge import READS, Options
 from infra_cdk.local.bridge_cloud import Functions, ProjectionDeadLetters, Unreachable
 from infra_cdk.local.catch_up import AuditLogIds, CatchUp
 from infra_cdk.local.kafka_event import Record, msk_event, place
@@ -89,7 +89,7 @@ class Bridge:
                 self._pause(LONGEST_PAUSE / 10)
             partitions += [TopicPartition(topic, each, OFFSET_STORED) for each in found]
         self._consumer.assign(partitions)
-        log.info("reads %s partitions of %s topics", len(partitions), len(topics))
+        log.info("%s: %s of %s topics", READS, len(partitions), len(topics))
 
     def _partitions(self, topic: str) -> list[int]:
         try:

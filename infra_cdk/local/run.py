@@ -63,9 +63,10 @@ class Run:
             self._choose_ports()
             self._start_servers()
         self.deploy()
-        self._start_bridge()
+        reading = self._start_bridge()
         with self.display.step("Waiting for the first answer"):
             self.start_site()
+            reading.wait_until(lambda: bridge.reads(reading), bridge.START_SECONDS)
         self._announce()
 
     def watch(self) -> None:
@@ -177,7 +178,7 @@ class Run:
                 step.note = "offline Claude"
                 claude.wait_until(lambda: offline_claude.answers(self.ports.claude), offline_claude.START_SECONDS)
 
-    def _start_bridge(self) -> None:
+    def _start_bridge(self) -> Child:
         """Let events go from the brokers to the audit log and the figures."""
         if not self._brokers.own:
             with self.display.step(f"Kafka topics on {self._brokers.bootstrap}"):
@@ -193,7 +194,9 @@ class Run:
             database=self._database,
             catches_up=self._brokers.own,
         )
-        self.children.start(bridge.bridge(self.state, self._brokers, deployed.kafka_secret_arn, options))
+        child = bridge.bridge(self.state, self._brokers, deployed.kafka_secret_arn, options)
+        self.children.start(child)
+        return child
 
     def _announce(self) -> None:
         write_private(

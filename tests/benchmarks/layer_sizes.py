@@ -3,27 +3,37 @@
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent_platform.agents.progress import progress_line
 from tests.benchmarks.report import RESULTS, Report
+
+if TYPE_CHECKING:
+    from infra_cdk.constructs.bundling import Requirements, SourceTrees
 
 MB = 1e6
 LARGEST = 4
 
 
-def run(_: int) -> Report:
-    """Build every layer afresh and weigh it."""
+def layers() -> "dict[str, SourceTrees | Requirements]":
+    """What builds each layer but the catalogue's, as `infra_cdk.constructs.layers` has it."""
     # Here, because loading the CDK starts a Node process, which no other benchmark needs.
     from infra_cdk.constructs.bundling import Requirements, SourceTrees
     from infra_cdk.repository import PLATFORM, REQUIREMENTS
 
     base = REQUIREMENTS / "base.txt"
-    layers: dict[str, SourceTrees | Requirements] = {
+    return {
         "platform": SourceTrees({"python": PLATFORM}, runs_at="/opt"),
         "base": Requirements(base),
         "claude": Requirements(REQUIREMENTS / "claude.txt", below=(base,)),
         "postgres": Requirements(REQUIREMENTS / "postgres.txt", below=(base,)),
+        "kafka": Requirements(REQUIREMENTS / "kafka.txt", below=(base,)),
+        "traced_base": Requirements(base, more=(REQUIREMENTS / "tracing.txt",)),
     }
+
+
+def run(_: int) -> Report:
+    """Build every layer afresh and weigh it."""
     report = Report(
         "layer_sizes",
         "Size of the Lambda layers, unpacked",
@@ -33,9 +43,10 @@ def run(_: int) -> Report:
     folder = RESULTS / "layers"
     shutil.rmtree(folder, ignore_errors=True)
     megabytes = {}
+    builders = layers()
     with progress_line("Building the layers") as progress:
-        for done, (name, builder) in enumerate(layers.items()):
-            progress(done, len(layers))
+        for done, (name, builder) in enumerate(builders.items()):
+            progress(done, len(builders))
             target = folder / name
             target.mkdir(parents=True)
             builder.try_bundle(str(target))
@@ -43,10 +54,14 @@ def run(_: int) -> Report:
             megabytes[name] = packages.total() / MB
             largest = ", ".join(f"{package} {size / MB:.1f}" for package, size in packages.most_common(LARGEST))
             report.add(f"layer `{name}`", megabytes[name], "MB", note=f"largest: {largest}")
-        progress(len(layers), len(layers))
+        progress(len(builders), len(builders))
     report.add("platform + base, without the SDK", megabytes["platform"] + megabytes["base"], "MB", 60)
-    heaviest = megabytes["platform"] + megabytes["base"] + max(megabytes["claude"], megabytes["postgres"])
-    report.add("the layers of the heaviest function, without the catalogue", heaviest, "MB", 250)
+    report.add("the same with OpenTelemetry (`traced_base`)", megabytes["platform"] + megabytes["traced_base"], "MB")
+    shared = megabytes["platform"] + megabytes["traced_base"] + megabytes["postgres"]
+    # An agent that remembers, and what projects events from Kafka; with `traced_base` in the place of `base`.
+    for function, last in (("run_agent", "claude"), ("project_events", "kafka")):
+        what = f"the layers of `{function}` at its heaviest, without the catalogue"
+        report.add(what, shared + megabytes[last], "MB", 250)
     return report
 
 

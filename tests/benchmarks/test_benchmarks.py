@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from agent_platform.agents.compile import compile_catalogue
 from tests.benchmarks import report as reporting
 from tests.benchmarks.generated import generate, write_generated_files
+from tests.benchmarks.layer_sizes import layers
 from tests.benchmarks.measure import in_turns, ratio
 from tests.benchmarks.report import Report, write_document
 
@@ -78,3 +80,9 @@ def test_the_document_shows_what_was_written_with_misses_in_bold(results: Path) 
     assert "old" not in text
     assert text.startswith("before\n")
     assert text.endswith("after\n")
+
+
+def test_every_layer_but_the_catalogues_is_weighed() -> None:
+    from infra_cdk.constructs.layers import LayerName  # starts a Node process
+
+    assert layers().keys() == {*get_args(LayerName)} - {"catalogue"}

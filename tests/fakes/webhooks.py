@@ -132,7 +132,7 @@ def make_hooks(allow: str = "", egress: Egress | None = None) -> Hooks:
         held,
         repository,
         deliveries,
-        Webhooks(repository, deliveries, queue, secrets, way_out),
+        Webhooks(repository, deliveries, queue, secrets, way_out, clock),
         FanOut(repository, deliveries, queue),
         Deliverer(repository, deliveries, queue, secrets, way_out, letters.append, clock),
         letters,

@@ -1,6 +1,7 @@
 """What Lambda receives: layers without repeats, compiled files, and errors that say what to do."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from infra_cdk.constructs import bundling
 from infra_cdk.constructs.bundling import (
+    SERVICES,
     BuiltFiles,
     BundlingError,
     Requirements,
@@ -17,6 +19,7 @@ from infra_cdk.constructs.bundling import (
     pins,
     tree_digest,
 )
+from infra_cdk.repository import FUNCTIONS, PLATFORM
 
 BASE = """\
 idna==3.20 \\
@@ -125,6 +128,21 @@ def test_an_installed_package_keeps_its_licence_and_loses_what_no_function_reads
     }
     assert set(kept) <= files
     assert files.isdisjoint(dropped)
+
+
+def test_of_the_sdk_of_aws_the_services_stay_that_the_platform_asks_for(
+    repository: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = [path.read_text() for top in (PLATFORM, FUNCTIONS) for path in top.rglob("*.py")]
+    asked = {name for text in sources for name in re.findall(r"boto3\.client\(\s*([^,)]+)", text)}
+    assert {f'"{name}"' for name in SERVICES - {"sts"}} == asked  # `sts` is the signer's of Amazon MSK
+    data = 'mkdir -p "$T/botocore/data"; cd "$T/botocore/data"'
+    fake_uv(repository, monkeypatch, f"{data}; mkdir ec2 {' '.join(SERVICES)}; touch endpoints.json")
+
+    Requirements(base).try_bundle(str(repository))
+
+    kept = {path.name for path in (repository / "python/botocore/data").iterdir()}
+    assert kept == {*SERVICES, "endpoints.json"}
 
 
 def test_a_missing_lock_names_the_command_that_makes_it(repository: Path) -> None:

@@ -123,7 +123,9 @@ def _fitting(texts: Iterable[str]) -> Iterator[str]:
 def verify_audit_log(
     _: Administrator,
     services: CurrentServices,
-    from_seq: Annotated[int, Query(ge=1, le=LAST_SEQ)] = 1,
+    from_seq: Annotated[
+        int, Query(ge=1, le=LAST_SEQ, description="Begin with this entry; behind the end there is nothing to check")
+    ] = 1,
     to_seq: Annotated[int | None, Query(ge=1, le=LAST_SEQ, description="By default as far as the log goes")] = None,
 ) -> VerificationView:
     """Check the chain: that no entry is missing, changed or out of place. A long log takes several calls."""

@@ -33,7 +33,8 @@ router = APIRouter(
 )
 
 DeadLetterId = Annotated[str, Path(max_length=100, examples=["019ab2c4-7d10-7c3e-9f52-6f1f0f3a9b11"])]
-_BODY = problems(BadRequest, MalformedJson, PayloadTooLarge, UnsupportedMediaType)
+_BODY_FAULTS = (BadRequest, MalformedJson, PayloadTooLarge, UnsupportedMediaType)
+_BODY = problems(*_BODY_FAULTS)
 _CHANGE = problems(DeadLetterNotFound, DeadLetterClosed, DeadLetterBusy)
 
 
@@ -51,21 +52,24 @@ def list_dead_letters(
     return services.dead_letters.list_of(state, sources, limit=limit, cursor=cursor)
 
 
-@router.post("/redrive", operation_id="redrive_dead_letters", responses=_BODY)
+@router.post("/redrive", operation_id="redrive_dead_letters", responses=problems(*_BODY_FAULTS, InvalidCursor))
 def redrive_dead_letters(
     body: BulkRedriveRequest, principal: Administrator, services: CurrentServices
 ) -> BulkRedriveAnswer:
     """Do the work of at most a hundred open letters of a source again, as far as the time of one request goes."""
-    letters = services.dead_letters
-    ids = body.ids or [each.id for each in letters.list_of("open", [body.source], limit=100).items]
+    ids, next_cursor = body.ids, None
+    if ids is None:
+        page = services.dead_letters.list_of("open", [body.source], limit=100, cursor=body.cursor)
+        ids, next_cursor = [each.id for each in page.items], page.next_cursor
     done = services.redrive.redrive_all(ids, principal.user_id, source=body.source)
     return BulkRedriveAnswer(
-        state="stopped" if done.problem else "time_is_up" if done.left else "done",
+        state="stopped" if done.problem else "time_is_up" if done.left else "more" if next_cursor else "done",
         redriven=done.redriven,
         failed=done.failed,
         skipped=done.skipped,
         left=done.left,
         problem=done.problem,
+        next_cursor=next_cursor,
     )
 
 

@@ -13,6 +13,7 @@ from agent_platform.errors import (
     InvalidInput,
     MalformedJson,
     PayloadTooLarge,
+    RateLimited,
     StorageUnavailable,
     Unauthenticated,
     UnsupportedMediaType,
@@ -99,10 +100,10 @@ def rotate_webhook_secret(
     "/{webhook_id}/ping",
     operation_id="ping_webhook",
     status_code=202,
-    responses=problems(WebhookNotFound, Conflict),
+    responses=problems(WebhookNotFound, Conflict, RateLimited),
 )
 def ping_webhook(webhook_id: WebhookId, principal: CurrentPrincipal, services: CurrentServices) -> Delivery:
-    """Send an event of the type `webhook.ping` once, to try the receiver. Its delivery tells what came of it."""
+    """Send an event of the type `webhook.ping` once, ten a minute at most. Its delivery tells what came of it."""
     return services.webhooks.ping(principal, webhook_id)
 
 

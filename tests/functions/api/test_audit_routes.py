@@ -173,6 +173,13 @@ class TestVerify:
         found = platform.gateway.get(VERIFY, token=admin).json
         assert (found["verified_to"], found["intact"], found["head_seq"]) == (0, True, 0)
 
+    def test_behind_the_end_nothing_is_called_intact(self, platform: Platform, admin: str) -> None:
+        append(platform, 3)
+        refused = platform.gateway.get(VERIFY, token=admin, query="from_seq=4")
+        assert (refused.status, refused.code) == (422, "invalid_input")
+        assert "the log ends at entry 3" in refused.json["detail"]
+        assert refused.json["errors"] == [{"field": "query.from_seq", "message": "lies behind the end of the log, 3"}]
+
 
 def test_nobody_but_an_administrator_sees_it(platform: Platform) -> None:
     append(platform, 1)

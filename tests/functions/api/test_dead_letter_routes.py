@@ -182,3 +182,33 @@ def test_a_bulk_tells_what_was_done_and_what_not(platform: Platform, admin: str,
     assert (rest["state"], set(rest["redriven"]), rest["problem"]) == ("done", set(ids[1:]), None)
     for wrong in ({"source": "post"}, {"source": "webhooks", "ids": []}, {"source": "webhooks", "ids": ["x"] * 101}):
         assert platform.gateway.post(f"{PATH}/redrive", wrong, token=admin).code == "invalid_input"
+
+
+def test_a_bulk_says_that_there_are_more_and_goes_on_behind_them(
+    platform: Platform, admin: str, answers: Answers
+) -> None:
+    ids = [keep(platform, number) for number in range(102)]
+    keep(platform, 200, "tracking")
+    answers(*[REFUSED] * 3, *[DONE] * 97)
+    first = platform.gateway.post(f"{PATH}/redrive", {"source": "webhooks"}, token=admin).json
+    assert (first["state"], len(first["redriven"]), first["left"]) == ("more", 97, [])
+    assert [each["id"] for each in first["failed"]] == ids[:-4:-1]
+    answers(DONE, DONE)
+    body = {"source": "webhooks", "cursor": first["next_cursor"]}
+    rest = platform.gateway.post(f"{PATH}/redrive", body, token=admin).json
+    # Those that failed again do not stand in the way of the older ones.
+    assert (rest["state"], rest["redriven"], rest["next_cursor"]) == ("done", [ids[1], ids[0]], None)
+    other = platform.gateway.post(f"{PATH}/redrive", body | {"source": "tracking"}, token=admin)
+    assert (other.status, other.code) == (400, "invalid_cursor")
+    both = platform.gateway.post(f"{PATH}/redrive", body | {"ids": ids[:1]}, token=admin)
+    assert (both.status, both.code) == (422, "invalid_input")
+
+
+def test_a_bulk_that_is_stopped_still_says_that_there_are_more(
+    platform: Platform, admin: str, answers: Answers
+) -> None:
+    for number in range(101):
+        keep(platform, number)
+    answers(DONE, StorageUnavailable("Lambda throttles. Try again shortly."))
+    stopped = platform.gateway.post(f"{PATH}/redrive", {"source": "webhooks"}, token=admin).json
+    assert (stopped["state"], len(stopped["left"]), bool(stopped["next_cursor"])) == ("stopped", 99, True)

@@ -75,7 +75,10 @@ def test_letters_are_listed_shown_redriven_and_discarded(
     shown = capsys.readouterr().out
     assert shown.index(second) < shown.index(first)
     assert main(["list", "--source", "tracking", "--limit", "1"]) == 0
-    assert first not in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert (first in shown, "more than" in shown) == (False, False)
+    assert main(["list", "--limit", "1"]) == 0
+    assert "There are more than these 1: ask for more by --limit." in capsys.readouterr().out
     assert main(["show", first]) == 0
     shown = capsys.readouterr().out
     assert ("[bold]" in shown, "abcdefghijkl" in shown, "\x1b" in shown) == (True, False, False)
@@ -113,7 +116,7 @@ def test_what_stops_a_bulk_is_told_with_what_was_done(
         keep(platform, number)
     functions_answer(platform, DONE)  # the second finds none: a fault that nobody thought of
     assert main(["redrive", "--all"]) == 1
-    assert "Stopped after 1 redriven, 0 not: " in capsys.readouterr().err
+    assert "Stopped after 1 redriven, 0 not, 2 left: " in capsys.readouterr().err
     assert platform.services.dead_letters.count_open("webhooks") == 2
 
 

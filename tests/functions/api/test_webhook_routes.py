@@ -1,6 +1,7 @@
 """Webhooks through the gateway: one's own, and nobody else's; the secret is shown once."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -112,6 +113,21 @@ def test_a_ping_is_queued_and_stands_among_the_deliveries(platform: Platform, ad
     platform.gateway.request("PATCH", path, {"enabled": False}, token=ada.access_token)
     refused = platform.gateway.post(f"{path}/ping", token=ada.access_token)
     assert (refused.status, refused.code) == (409, "conflict")
+
+
+def test_the_eleventh_ping_of_a_minute_is_refused_until_the_next(
+    platform: Platform, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make(platform, ada.access_token).headers["location"]
+    moment = datetime(2026, 11, 22, 12, 0, 18, tzinfo=UTC)
+    monkeypatch.setattr(platform.services.webhooks, "_clock", lambda: moment)
+    for _ in range(10):
+        assert platform.gateway.post(f"{path}/ping", token=ada.access_token).status == 202
+    refused = platform.gateway.post(f"{path}/ping", token=ada.access_token)
+    assert (refused.status, refused.code, refused.headers["retry-after"]) == (429, "rate_limited", "42")
+    assert refused.headers["ratelimit-policy"] == '"calls-per-minute";q=10;w=60'
+    log = platform.gateway.get(f"{path}/deliveries", token=ada.access_token, query="limit=100").json
+    assert len(log["items"]) == 10
 
 
 def test_deliveries_are_listed_in_pages_the_newest_event_first(platform: Platform, ada: Person) -> None:

@@ -146,7 +146,7 @@ def test_a_time_of_the_outbox_is_published_again_oldest_first(bus: str, recorder
     events = heard(bus)
     assert {event.data["id"] for event in events} == {execution.id for execution in executions}
     assert [event.id for event in events] == sorted(event.id for event in events)
-    earlier = {"from": (before - timedelta(hours=1)).isoformat(), "to": before.isoformat()}
+    earlier = {"from": (before - timedelta(hours=1)).isoformat(), "to": (before - timedelta(seconds=1)).isoformat()}
     assert relay_events.handler({"redrive": earlier}, LambdaContext()) == {"done": 0, "failed": []}
 
 
@@ -156,7 +156,14 @@ def test_what_the_outbox_has_no_more_cannot_be_published_again(bus: str):
 
 
 @pytest.mark.parametrize(
-    "order", [{}, {"from": "yesterday", "to": "today"}, {"from": "2026-03-31T12:00:00Z", "to": "2026-03-31T11:00:00Z"}]
+    "order",
+    [
+        {},
+        {"event_id": "e"},
+        {"event_id": "", "subject": "a/b"},
+        {"from": "yesterday", "to": "today"},
+        {"from": "2026-03-31T12:00:00Z", "to": "2026-03-31T11:00:00Z"},
+    ],
 )
 def test_an_order_that_names_nothing_is_refused(bus: str, order: dict[str, str]):
     with pytest.raises(InvalidInput):

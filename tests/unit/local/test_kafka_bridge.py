@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,11 +15,13 @@ from confluent_kafka import Producer
 
 from agent_platform.settings import KafkaSettings
 from infra_cdk.local import brokers, kafka_bridge
+from infra_cdk.local.bridge import START_SECONDS, Options, bridge, reads
 from infra_cdk.local.bridge_cloud import Unreachable
+from infra_cdk.local.errors import ChildError
 from infra_cdk.local.kafka_bridge import Bridge, Refusal, consumer
 from infra_cdk.local.kafka_event import Record
 from infra_cdk.local.ports import next_free
-from infra_cdk.local.processes import Children
+from infra_cdk.local.processes import Child, Children
 from infra_cdk.local.signals import StopSignals
 from infra_cdk.local.state import State
 
@@ -113,6 +116,18 @@ def bridging(kafka: Brokers, function: Function) -> Iterator[None]:
         assert not thread.is_alive()
 
 
+@contextmanager
+def process(directory: Path, port: int) -> Iterator[Child]:
+    """The bridge's own process, as the runner starts it."""
+    state = State(directory)
+    state.create()
+    options = Options("http://127.0.0.1:1", "project", "relay", "queue", "outbox", "letters", {}, catches_up=False)
+    with Children(StopSignals()) as children:
+        child = bridge(state, brokers.own(port), None, options)
+        children.start(child)
+        yield child
+
+
 def until(condition: Callable[[], object], what: str) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
@@ -194,3 +209,17 @@ def test_brokers_that_go_away_and_come_back_cost_nothing(kafka: Brokers) -> None
         until(lambda: "away after" in function.taken, "the record after")
 
     assert sorted(set(of("away", function.taken))) == ["away after", "away before"]
+
+
+def test_the_runner_knows_when_the_bridge_reads(the_brokers: Brokers, tmp_path: Path) -> None:
+    port = int(the_brokers.settings.kafka_bootstrap.rpartition(":")[2])
+    with process(tmp_path, port) as child:
+        assert not reads(child)
+        child.wait_until(lambda: reads(child), START_SECONDS)
+
+
+def test_a_bridge_without_brokers_does_not_read(tmp_path: Path) -> None:
+    with process(tmp_path, next_free(FIRST_PORT + 100)) as child:
+        until(lambda: "do not answer" in child.log.read_text(), "its first words")
+        with pytest.raises(ChildError, match=r"(?s)The Kafka bridge was not ready.*do not answer"):
+            child.wait_until(lambda: reads(child), 0.1)

@@ -155,14 +155,14 @@ class TestFlights:
     def test_a_flight_that_was_taken_over_may_still_bring_the_answer_and_the_first_one_stays(
         self, answers: ResponseCache
     ):
-        slow, second = a_flight(answers, 800), a_flight(answers, 0.4)
+        slow, second = a_flight(answers, 800), a_flight(answers, 1.5)
         write(answers.fill(slow, ANSWER, 60))
         with pytest.raises(dynamodb().exceptions.TransactionCanceledException):
             write(answers.fill(second, ANSWER.model_copy(update={"output": {}}), 60))
         assert answers.obtain("q", within(1)) == ANSWER
 
     def test_a_flight_that_failed_late_ends_neither_the_next_flight_nor_its_answer(self, answers: ResponseCache):
-        slow, second = a_flight(answers, 800), a_flight(answers, 0.4)
+        slow, second = a_flight(answers, 800), a_flight(answers, 1.5)
         with pytest.raises(dynamodb().exceptions.TransactionCanceledException):
             write(answers.release(slow))
         write(answers.fill(second, ANSWER, 60))

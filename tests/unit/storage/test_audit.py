@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from agent_platform.errors import EventNotStorable, InvalidCursor
+from agent_platform.errors import EventNotStorable, InvalidCursor, InvalidInput
 from agent_platform.events.envelope import CloudEvent
 from agent_platform.storage import audit
 from agent_platform.storage.audit import AuditLog, canonical
@@ -208,6 +208,39 @@ def test_a_check_ends_where_its_time_does_and_goes_on_from_there(
     first = filled.verify(time_left=lambda: False)
     assert (first.verified_from, first.verified_to, first.intact) == (1, 2, True)
     assert filled.verify(first.verified_to + 1).verified_to == 9
+
+
+@pytest.mark.parametrize(
+    ("from_seq", "to_seq", "said"),
+    [
+        (10, None, "the log ends at entry 9"),
+        (2**63 - 1, None, "the log ends at entry 9"),
+        (12, 15, "the log ends at entry 9"),
+        (5, 4, "`to_seq` comes before `from_seq`, 5"),
+        (10, 9, "`to_seq` comes before `from_seq`, 10"),
+    ],
+)
+def test_a_check_of_no_entry_is_refused_rather_than_found_intact(
+    filled: AuditLog, from_seq: int, to_seq: int | None, said: str
+) -> None:
+    with pytest.raises(InvalidInput, match=f"Nothing was checked: {said}"):
+        filled.verify(from_seq, to_seq)
+    assert filled.verify(9, 15).verified_to == 9
+
+
+@pytest.mark.parametrize(("from_seq", "to_seq"), [(2, None), (1, 1)])
+def test_of_an_empty_log_only_the_whole_is_intact(log: AuditLog, from_seq: int, to_seq: int | None) -> None:
+    with pytest.raises(InvalidInput, match="the log is empty"):
+        log.verify(from_seq, to_seq)
+
+
+@pytest.mark.parametrize("from_seq", [6, 7, 9])
+def test_a_head_that_was_set_back_is_found_from_behind_it_too(
+    filled: AuditLog, postgres: Server, database: str, from_seq: int
+) -> None:
+    tamper(postgres, database, "UPDATE audit_head SET (seq, hash) = (SELECT seq, hash FROM audit_log WHERE seq = 5)")
+    found = filled.verify(from_seq)
+    assert (found.intact, found.broken_at, found.verified_to) == (False, 6, 5)
 
 
 def test_entries_are_listed_newest_first_by_what_is_asked_for(log: AuditLog) -> None:

@@ -1,5 +1,6 @@
 """Webhooks as their owners handle them: whose they are, what is refused, and how secrets change."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -14,8 +15,10 @@ from agent_platform.errors import (
     Forbidden,
     InvalidCursor,
     InvalidInput,
+    RateLimited,
     WebhookNotFound,
 )
+from agent_platform.identity.principal import Principal
 from agent_platform.identity.signing_keys import SigningKeys
 from agent_platform.storage import webhook_deliveries
 from agent_platform.storage.dynamodb import dynamodb
@@ -213,6 +216,53 @@ def test_a_ping_is_sent_once_and_logged(hooks: Hooks, receiver: Receiver) -> Non
     assert hooks.settle() == ["failed"]
     assert [each.state for each in hooks.log(made)] == ["failed", "delivered"]
     assert hooks.letters == []
+
+
+def test_ten_pings_a_minute_over_all_webhooks_of_one_person(hooks: Hooks, receiver: Receiver) -> None:
+    mine = [hooks.subscribe(receiver.url)[0] for _ in range(2)]
+    of_eve, _ = hooks.subscribe(receiver.url, EVE)
+    hooks.clock.now = datetime(2026, 11, 22, 12, 0, 18, tzinfo=UTC)
+    for number in range(10):
+        hooks.service.ping(ADA, mine[number % 2].id)
+    for each in mine:
+        with pytest.raises(RateLimited, match="10 times a minute") as refused:
+            hooks.service.ping(ADA, each.id)
+        assert (refused.value.limit, refused.value.retry_after) == (10, 42)
+    assert len(hooks.orders()) == sum(len(hooks.log(each)) for each in mine) == 10
+    hooks.service.ping(EVE, of_eve.id)
+    hooks.clock.now += timedelta(seconds=refused.value.retry_after or 0)
+    for _ in range(10):
+        hooks.service.ping(ADA, mine[0].id)
+    hooks.clock.now -= timedelta(seconds=1)  # an instance whose clock is behind
+    with pytest.raises(RateLimited):
+        hooks.service.ping(ADA, mine[0].id)
+    assert [each.subscription.id for each in hooks.service.mine(ADA).items] == [mine[1].id, mine[0].id]
+
+
+def test_an_administrators_pings_of_the_platforms_webhooks_are_their_own(hooks: Hooks, receiver: Receiver) -> None:
+    made, _ = hooks.subscribe(receiver.url, ADMIN, platform_wide=True)
+    other = Principal("root-2", "root2@example.com", frozenset({"admin"}), token_id="jti-4")
+    for _ in range(10):
+        hooks.service.ping(ADMIN, made.id)
+    with pytest.raises(RateLimited):
+        hooks.service.ping(ADMIN, made.id)
+    hooks.service.ping(other, made.id)
+
+
+def test_pings_at_the_same_moment_are_counted_one_by_one(
+    hooks: Hooks, receiver: Receiver, one_call_at_a_time: None
+) -> None:
+    made, _ = hooks.subscribe(receiver.url)
+
+    def ping(_: int) -> bool:
+        try:
+            hooks.service.ping(ADA, made.id)
+        except RateLimited:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(ping, range(24))) == 10
 
 
 def test_an_event_can_be_sent_again_whatever_came_of_it(hooks: Hooks, receiver: Receiver) -> None:

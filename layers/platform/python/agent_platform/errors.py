@@ -390,7 +390,7 @@ class IdempotencyKeyReused(PlatformError):
 
 
 class RateLimited(PlatformError):
-    """The caller asks this agent too often."""
+    """The caller asks too often, of this agent or for pings."""
 
     status, code, title = 429, "rate_limited", "Rate limit reached"
     limit: int | None = None

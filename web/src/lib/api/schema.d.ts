@@ -1269,7 +1269,7 @@ export interface paths {
         put?: never;
         /**
          * Ping Webhook
-         * @description Send an event of the type `webhook.ping` once, to try the receiver. Its delivery tells what came of it.
+         * @description Send an event of the type `webhook.ping` once, ten a minute at most. Its delivery tells what came of it.
          */
         post: operations["ping_webhook"];
         delete?: never;
@@ -2073,6 +2073,11 @@ export interface components {
              * @description Not done, since the time was up or a problem ended it: ask again
              */
             left: string[];
+            /**
+             * Next Cursor
+             * @description Send it as `cursor`, after what is `left`, for further open letters; null where there are none
+             */
+            next_cursor: string | null;
             /** @description What ended it where it `stopped`; what is told above was done */
             problem: components["schemas"]["Reason"] | null;
             /** Redriven */
@@ -2084,15 +2089,18 @@ export interface components {
             skipped: string[];
             /**
              * State
+             * @description more: all of these were done, and the source has further open letters
              * @enum {string}
              */
-            state: "done" | "time_is_up" | "stopped";
+            state: "done" | "more" | "time_is_up" | "stopped";
         };
         /**
          * BulkRedriveRequest
-         * @description Which open letters to redrive: those named, or the newest of a source.
+         * @description Which open letters to redrive: those named, or a hundred of a source, the newest first.
          */
         BulkRedriveRequest: {
+            /** Cursor */
+            cursor?: string | null;
             /** Ids */
             ids?: string[] | null;
             /**
@@ -6358,6 +6366,7 @@ export interface operations {
     verify_audit_log: {
         parameters: {
             query?: {
+                /** @description Begin with this entry; behind the end there is nothing to check */
                 from_seq?: number;
                 /** @description By default as far as the log goes */
                 to_seq?: number | null;
@@ -7534,7 +7543,7 @@ export interface operations {
                     "application/json": components["schemas"]["BulkRedriveAnswer"];
                 };
             };
-            /** @description `bad_request`, `malformed_json` */
+            /** @description `bad_request`, `malformed_json`, `invalid_cursor` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9940,6 +9949,15 @@ export interface operations {
             };
             /** @description `invalid_input` */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from agent_platform.events.envelope import CloudEvent
+from agent_platform.events.envelope import CloudEvent, faults_of
 
 Shape = Literal["sqs", "kafka"]
 
@@ -46,9 +46,7 @@ def read_event(raw: str, place: str = "") -> Incoming:
     try:
         return Incoming(place, raw, CloudEvent.model_validate_json(raw), None)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False, include_context=False)
-        told = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'event'}: {fault['msg']}" for fault in faults)
-        return Incoming(place, raw, None, f"The record is no event of the platform: {told}")
+        return Incoming(place, raw, None, f"The record is no event of the platform: {faults_of(error)}")
 
 
 def _from_queue(record: Mapping[str, Any]) -> Incoming:

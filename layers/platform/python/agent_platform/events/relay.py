@@ -4,12 +4,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import batched
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import ValidationError
 
+from agent_platform.errors import InvalidInput
 from agent_platform.events.dead_letters import Letter, Reason, Source
-from agent_platform.events.envelope import CloudEvent, EventType
+from agent_platform.events.envelope import CloudEvent, EventType, faults_of, known_type
 from agent_platform.events.publishing import Publisher, Refusal
 from agent_platform.observability import get_logger
 from agent_platform.storage.outbox import OutboxItem, OutboxReader, made_at
@@ -110,12 +111,14 @@ def again_from(outbox: OutboxReader, order: Mapping[str, Any]) -> list[OutboxIte
     """The items that an operator names: one by `subject` and `event_id`, or all of a time by `from` and `to`.
 
     Raises:
-        InvalidInput: neither is named.
+        InvalidInput: neither is named, or not wholly.
         NotFound: the one item is not there any more.
         StorageUnavailable: DynamoDB does not answer.
     """
     if "event_id" in order:
-        return [outbox.get(str(order.get("subject", "")), str(order["event_id"]))]
+        if not (order["event_id"] and order.get("subject")):
+            raise InvalidInput("Name one event by its `subject` and its `event_id`.")
+        return [outbox.get(str(order["subject"]), str(order["event_id"]))]
     return outbox.between(order.get("from"), order.get("to"))
 
 
@@ -128,21 +131,18 @@ def _event(item: OutboxItem) -> CloudEvent:
     try:
         event = CloudEvent.model_validate_json(item.event)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False, include_context=False)
-        told = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'event'}: {each['msg']}" for each in faults)
-        raise ValueError(f"The outbox item holds no event of the platform: {told}") from None
+        raise ValueError(f"The outbox item holds no event of the platform: {faults_of(error)}") from None
     if (event.id, event.subject) != (item.id, item.subject):
         raise ValueError(f"The outbox item holds another event: {event.id} about {event.subject}.")
     return event
 
 
 def _type(item: OutboxItem) -> EventType | None:
-    """Which type of event the item says it is; what is none of ours may be anything, and is not repeated."""
+    """Which type of event the item says it is."""
     try:
-        found = json.loads(item.event)["type"]
+        return known_type(json.loads(item.event)["type"])
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
-    return next((known for known in get_args(EventType) if known == found), None)
 
 
 def _failure(event_id: str, why: Refusal) -> dict[str, str]:

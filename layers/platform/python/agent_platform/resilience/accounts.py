@@ -99,7 +99,7 @@ class Accounts:
         if wanted.amount == 0:
             raise ValueError("A call that costs nothing has nothing to reserve.")
         if rate and entry and self._is_full(account, entry, moment):
-            raise _too_often(rate, moment)
+            raise too_often(rate, moment)
         with storage_errors("Reserving the budget"):
             found = self._reserve(account, wanted, moment, whose, rate)
         return Reservation(
@@ -151,7 +151,7 @@ class Accounts:
             current = found.at(period, wanted.ceiling)
             if rate and wanted.entry and current.calls.get(wanted.entry, 0) >= rate.limit:
                 self._remember_full(account, wanted.entry)
-                raise _too_often(rate, moment)
+                raise too_often(rate, moment)
             _must_afford(current, wanted, whose)
             is_as_usual = (current.period, current.ceiling) == (found.period, found.ceiling)
             if is_as_usual and (wanted.key_id is None or wanted.key_id in found.keys):
@@ -185,7 +185,8 @@ def _stale(account: Account, moment: Moment) -> tuple[str, ...]:
     return tuple(sorted(past)[:MOST_DROPPED])
 
 
-def _too_often(rate: Rate, moment: Moment) -> RateLimited:
+def too_often(rate: Rate, moment: Moment) -> RateLimited:
+    """What a caller hears who has no call left in this minute."""
     error = RateLimited(
         f"You may call `{rate.counted}` {rate.limit} times a minute, and have. "
         f"The next minute begins in {moment.seconds_left} s."

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.orm import Session
 
 from agent_platform.cursors import decode_cursor, encode_cursor
-from agent_platform.errors import ConfigurationError, EventNotStorable
+from agent_platform.errors import ConfigurationError, EventNotStorable, FieldError, InvalidInput
 from agent_platform.storage.models import AuditHead, AuditRecord
 from agent_platform.storage.postgres import transaction
 from agent_platform.storage.postgres_text import holds_nul
@@ -206,6 +206,9 @@ class AuditLog:
         Args:
             to_seq: left out, as far as the log goes, and that it ends there.
             time_left: when it says no, the check ends with what it has seen (`verified_to`).
+
+        Raises:
+            InvalidInput: there is nothing to check: the log ends before `from_seq`, or `to_seq` comes before it.
         """
         with transaction(self._engine) as session:
             # One moment for all of it, whoever appends meanwhile.
@@ -219,8 +222,11 @@ class AuditLog:
                 if broken is not None:
                     return Verification(from_seq, broken, False, broken, head)
                 verified = until
-            if verified == head.seq and (broken := _broken_end(session, head)) is not None:
-                return Verification(from_seq, verified, False, broken, head)
+            # From behind the end too: a log that was cut short, or a head set back, is what there is to tell then.
+            if verified >= head.seq and (broken := _broken_end(session, head)) is not None:
+                return Verification(from_seq, min(verified, head.seq), False, broken, head)
+        if verified < from_seq and (head.seq, from_seq, to_seq) != (0, 1, None):  # a log without entries is whole
+            raise _nothing_to_check(from_seq, to_seq, head)
         return Verification(from_seq, verified, True, None, head)
 
 
@@ -273,6 +279,19 @@ def _chained(head: AuditHead, events: Sequence[AuditEvent], now: datetime) -> di
         "prev_hash": hashes[:-1],
         "hash": hashes[1:],
     }
+
+
+def _nothing_to_check(from_seq: int, to_seq: int | None, head: Head) -> InvalidInput:
+    """What a caller hears who would else take an answer about no entry for an intact log."""
+    if to_seq is not None and to_seq < from_seq:
+        fault = f"comes before `from_seq`, {from_seq}"
+        return InvalidInput(f"Nothing was checked: `to_seq` {fault}.", errors=[FieldError("query.to_seq", fault)])
+    where = f"the log ends at entry {head.seq}" if head.seq else "the log is empty"
+    return InvalidInput(
+        f"Nothing was checked: {where}. If an earlier check came further, entries were removed: "
+        "compare the log with an export.",
+        errors=[FieldError("query.from_seq", f"lies behind the end of the log, {head.seq}")],
+    )
 
 
 def _broken_end(session: Session, head: Head) -> int | None:

@@ -75,12 +75,14 @@ class OutboxReader:
         return OutboxItem.of(item)
 
     def between(self, start: object, end: object) -> list[OutboxItem]:
-        """The events that were made from `start` on and until `end` (RFC 3339), oldest first. Reads the whole table.
+        """The events that were made from `start` on and until `end`, oldest first. Reads the whole table.
+
+        Both moments (RFC 3339; without a zone, UTC) count to the millisecond, and both of these milliseconds whole.
 
         Raises:
             InvalidInput: one of them is no moment, or the end comes first.
         """
-        first, last = _first_id(start), _first_id(end)
+        first, last = _begins(start), f"{_begins(end)}-ffff-ffff-ffffffffffff"
         if last < first:
             raise InvalidInput("The end of the time comes before its beginning.")
         with storage_errors("Reading the outbox"):
@@ -108,12 +110,12 @@ def made_at(event_id: str) -> datetime:
     return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
 
 
-def _first_id(moment: object) -> str:
-    """The least UUIDv7 of a moment: it begins with its milliseconds in twelve hexadecimal digits (RFC 9562)."""
+def _begins(moment: object) -> str:
+    """How every UUIDv7 of a moment begins: with its milliseconds in twelve hexadecimal digits (RFC 9562)."""
     try:
         found = datetime.fromisoformat(str(moment))
-        milliseconds = int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (ValueError, OverflowError):
+    except ValueError:
         raise InvalidInput(f"`{str(moment)[:40]}` is no moment, such as 2026-11-22T09:00:00Z.") from None
-    digits = f"{max(0, milliseconds):012x}"
+    since = (found if found.tzinfo else found.replace(tzinfo=UTC)) - datetime.fromtimestamp(0, UTC)
+    digits = f"{max(0, since // timedelta(milliseconds=1)):012x}"
     return f"{digits[:8]}-{digits[8:]}"

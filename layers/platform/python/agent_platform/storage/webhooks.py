@@ -25,7 +25,7 @@ PLATFORM = "platform"
 """The partition of subscriptions to everybody's events."""
 
 _COUNT = "#"
-"""The sort key under which a partition counts its subscriptions; it sorts before every id."""
+"""The sort key under which a partition counts its subscriptions, and pings; it sorts before every id."""
 
 _MAX_ID = 100
 """Characters of an id at most; DynamoDB refuses a very long key as a fault of ours."""
@@ -120,6 +120,34 @@ class WebhookRepository:
         if write_together(lambda: [count, put], (), doing="Making the webhook") is not None:
             raise Conflict(f"There are {MAX_WEBHOOKS} webhooks already. Delete one that is not needed any more.")
         return made
+
+    def count_ping(self, user_id: str, minute: int, most: int) -> bool:
+        """Count a ping that a user asks for; False where `most` were counted in this minute (since the epoch)."""
+        # One write, or two when the minute is new: whoever loses the race for it finds it begun. Clocks differ a
+        # little: once somebody is in the next minute, everybody is.
+        values = {":minute": {"N": str(minute)}, ":one": {"N": "1"}}
+        one_more = ("ADD pings :one", "pings_in >= :minute AND pings < :most", {**values, ":most": {"N": str(most)}})
+        first_one = (
+            "SET pings_in = :minute, pings = :one",
+            "attribute_not_exists(pings_in) OR pings_in < :minute",
+            values,
+        )
+        return any(self._counted(user_id, *each) for each in (one_more, first_one, one_more))
+
+    def _counted(self, user_id: str, change: str, condition: str, values: Any) -> bool:
+        client = dynamodb()
+        with storage_errors("Counting the ping"):
+            try:
+                client.update_item(
+                    TableName=self.table,
+                    Key=_key(owned_by(user_id), _COUNT),
+                    UpdateExpression=change,
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=values,
+                )
+            except client.exceptions.ConditionalCheckFailedException:
+                return False
+        return True
 
     def get(self, partition: str, webhook_id: str) -> StoredSubscription:
         """One subscription.

@@ -18,6 +18,8 @@ from agent_platform.errors import (
 from agent_platform.events.filters import read_events
 from agent_platform.identity.principal import Principal
 from agent_platform.ids import new_id
+from agent_platform.resilience.accounts import Rate, too_often
+from agent_platform.resilience.moments import Moment
 from agent_platform.storage.webhook_deliveries import Delivery, DeliveryPage, DeliveryRepository
 from agent_platform.storage.webhooks import (
     MAX_WEBHOOKS,
@@ -37,6 +39,8 @@ PREVIOUS_SECRET_FOR = timedelta(hours=24)
 """How long messages are signed with the previous secret too, after a rotation."""
 
 PING = "webhook.ping"
+PINGS = Rate(PING, 10)
+"""Of one person, over all their webhooks: a button for humans, at an address that they name."""
 
 _TRIES = 5
 
@@ -54,12 +58,14 @@ class Webhooks:
         queue: DeliveryQueue,
         secrets: WebhookSecrets,
         egress: Egress,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._webhooks = webhooks
         self._deliveries = deliveries
         self._queue = queue
         self._secrets = secrets
         self._egress = egress
+        self._clock = clock
 
     def create(self, principal: Principal, wanted: NewSubscription) -> tuple[StoredSubscription, str]:
         """A new subscription, and its secret.
@@ -73,7 +79,7 @@ class Webhooks:
             raise Forbidden("Only administrators may be told of everybody's events. Leave `platform_wide` out.")
         read = read_events(wanted.events, wanted.match)
         self._check_url(wanted.url)
-        now = datetime.now(UTC)
+        now = self._clock()
         made = self._webhooks.add(
             Subscription(
                 id=new_id(),
@@ -133,7 +139,7 @@ class Webhooks:
         def changed(was: Subscription) -> Subscription:
             events, match = changes.get("events", was.events), changes.get("match", was.match)
             read = read_events(events, match)
-            update = {**changes, "events": read.types, "match": read.match, "updated_at": datetime.now(UTC)}
+            update = {**changes, "events": read.types, "match": read.match, "updated_at": self._clock()}
             if "enabled" in changes:
                 update["disabled"] = None
             return was.model_copy(update=update)
@@ -148,7 +154,7 @@ class Webhooks:
         """
 
         def changed(was: Subscription) -> Subscription:
-            now = datetime.now(UTC)
+            now = self._clock()
             return was.model_copy(
                 update={
                     "secret": self._secrets.following(was.secret),
@@ -175,8 +181,12 @@ class Webhooks:
         Raises:
             WebhookNotFound: there is none that is the principal's to see.
             Conflict: it is disabled.
+            RateLimited: the principal had ten sent in this minute.
         """
-        subscription, now = self._enabled(principal, webhook_id), datetime.now(UTC)
+        subscription, now = self._enabled(principal, webhook_id), self._clock()
+        moment = Moment(now.timestamp())
+        if not self._webhooks.count_ping(principal.user_id, moment.minute, PINGS.limit):
+            raise too_often(PINGS, moment)
         delivery = Delivery(
             id=new_id(),
             webhook_id=webhook_id,
@@ -222,7 +232,7 @@ class Webhooks:
             DeliveryNotFound: it was never sent, or longer than 30 days ago.
             Conflict: the webhook is disabled, or the event was sent too often.
         """
-        subscription, now = self._enabled(principal, webhook_id), datetime.now(UTC)
+        subscription, now = self._enabled(principal, webhook_id), self._clock()
         number = self._deliveries.reopen(webhook_id, delivery_id, now=now)
         self._begin(subscription, delivery_id, number, now)
         return self._deliveries.get(webhook_id, delivery_id)
