@@ -21,3 +21,12 @@ export function figureOf<Point>(point: Point, key: keyof Point & string): number
   const value = point[key];
   return typeof value === 'number' ? value : null;
 }
+
+/** Whether no line leads to a point or away from it: drawn as a line alone, it would not be seen. */
+export function isAlone<Point>(points: Point[], index: number, key: keyof Point & string): boolean {
+  const has = (at: number) => {
+    const point = points[at];
+    return point !== undefined && figureOf(point, key) !== null;
+  };
+  return has(index) && !has(index - 1) && !has(index + 1);
+}

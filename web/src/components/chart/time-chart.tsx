@@ -13,7 +13,7 @@ import {
   YAxis,
 } from 'recharts';
 
-import { figureOf, type Series } from '@/components/chart/series';
+import { figureOf, isAlone, type Series } from '@/components/chart/series';
 import classes from '@/components/chart/time-chart.module.css';
 
 interface TimeChartProps<Point> {
@@ -99,7 +99,7 @@ function Picture<Point>({ points, nameOf, tickOf, series, format, tickFormat, sh
     index,
     ...Object.fromEntries(series.map(({ key }) => [key, figureOf(point, key)])),
   }));
-  const drawn: { key: string; colour: string; dashes?: string }[] = series;
+  const drawn: { key: string; colour: string }[] = series;
   const pointAt = (index: number) => points[index];
   const axes = [
     <CartesianGrid key="grid" vertical={false} stroke="var(--line)" />,
@@ -169,14 +169,20 @@ function Picture<Point>({ points, nameOf, tickOf, series, format, tickFormat, sh
       ) : (
         <LineChart data={rows} margin={margin}>
           {axes}
-          {drawn.map(({ key, colour, dashes }) => (
+          {series.map(({ key, colour, dashes }) => (
             <Line
               key={key}
-              dataKey={key}
+              dataKey={(row: Record<string, number | null>) => row[key] ?? null}
               stroke={colour}
               strokeWidth={1.75}
               {...(dashes ? { strokeDasharray: dashes } : {})}
-              dot={false}
+              dot={({ cx, cy, index }: { cx?: number; cy?: number; index: number }) =>
+                isAlone(points, index, key) ? (
+                  <circle key={index} cx={cx} cy={cy} r={3} fill={colour} />
+                ) : (
+                  <g key={index} />
+                )
+              }
               isAnimationActive={false}
             />
           ))}

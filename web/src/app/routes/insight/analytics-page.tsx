@@ -5,10 +5,12 @@ import { getRouteApi } from '@tanstack/react-router';
 import classes from '@/app/routes/list-head.module.css';
 import { usePageTitle } from '@/app/use-page-title';
 import { listGroupsOptions } from '@/features/agents/api/list-groups';
+import { AgentName } from '@/features/agents/components/agent-name';
 import { AgentPicker } from '@/features/agents/components/agent-picker';
 import { AnalyticsFilters } from '@/features/analytics/components/analytics-filters';
 import { AnalyticsReport } from '@/features/analytics/components/analytics-report';
 import type { AnalyticsFilter } from '@/features/analytics/filter';
+import { titleOf } from '@/lib/json-schema/titles';
 import { isAdmin } from '@/lib/session/session';
 import { useUser } from '@/lib/session/use-user';
 
@@ -20,6 +22,7 @@ export function AnalyticsPage() {
   const navigate = route.useNavigate();
   const maySeeAll = isAdmin(useUser());
   const groups = useQuery(listGroupsOptions);
+  const groupName = (id: string) => groups.data?.find((group) => group.id === id)?.name ?? titleOf(id);
   const isOfAll = maySeeAll && filter.of === undefined;
   const change = (search: AnalyticsFilter) => void navigate({ search, replace: true, resetScroll: false });
   return (
@@ -46,7 +49,7 @@ export function AnalyticsPage() {
         />
         <AgentPicker value={filter.agent} onChange={(agent) => change({ ...filter, agent })} />
       </AnalyticsFilters>
-      <AnalyticsReport filter={filter} onChange={change} isOfAll={isOfAll} />
+      <AnalyticsReport filter={filter} onChange={change} isOfAll={isOfAll} names={{ AgentName, groupName }} />
     </>
   );
 }

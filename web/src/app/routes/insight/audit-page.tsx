@@ -22,7 +22,7 @@ export function AuditPage() {
         <div>
           <Title order={1}>Audit log</Title>
           <Text c="dimmed" mt={4}>
-            Everything that happened, in order, chained by hashes so that no entry can be changed unnoticed.
+            Every execution and every run, in order, chained by hashes so that no entry can be changed unnoticed.
           </Text>
         </div>
       </header>

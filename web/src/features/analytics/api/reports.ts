@@ -11,6 +11,11 @@ export type Period = Schemas['Period'];
 export type Point = Schemas['Point'];
 export type Consumption = Schemas['Consumption'];
 
+/** All that went into models and came out, however it is billed. */
+export function tokensOf(usage: Omit<Period, 'p50_ms' | 'p95_ms' | 'p99_ms'>): number {
+  return usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens + usage.output_tokens;
+}
+
 /** The reports that come as a file as well. */
 export type ReportName = 'timeseries' | 'agents' | 'groups' | 'users' | 'errors' | 'latency' | 'workflows' | 'budgets';
 

@@ -17,6 +17,7 @@ import {
 } from '@/features/analytics/components/report-tables';
 import { Trends } from '@/features/analytics/components/trends';
 import type { AnalyticsFilter } from '@/features/analytics/filter';
+import type { Names } from '@/features/analytics/names';
 import { EmptyNote } from '@/components/empty-note';
 import { ForbiddenNote, isForbidden } from '@/components/forbidden-note';
 import { ProblemAlert } from '@/components/problem-alert';
@@ -27,10 +28,11 @@ interface AnalyticsReportProps {
   onChange: (filter: AnalyticsFilter) => void;
   /** Whether everybody's figures are shown. */
   isOfAll: boolean;
+  names: Names;
 }
 
 /** All reports about a range: figures, charts and tables. */
-export function AnalyticsReport({ filter, onChange, isOfAll }: AnalyticsReportProps) {
+export function AnalyticsReport({ filter, onChange, isOfAll, names }: AnalyticsReportProps) {
   const overview = useQuery(overviewOptions(filter));
   if (overview.isError && isForbidden(overview.error)) return <ForbiddenNote error={overview.error} />;
   if (overview.isError && !overview.data) {
@@ -71,17 +73,17 @@ export function AnalyticsReport({ filter, onChange, isOfAll }: AnalyticsReportPr
         <>
           <OverviewTiles overview={overview.data} isStale={overview.isPlaceholderData} />
           <Trends filter={filter} />
-          <TopAgents filter={filter} onChange={onChange} />
+          <TopAgents filter={filter} onChange={onChange} names={names} />
           <div className={classes.pair}>
-            <CostByGroup filter={filter} onChange={onChange} />
+            <CostByGroup filter={filter} onChange={onChange} names={names} />
             <TimesByModel filter={filter} onChange={onChange} />
           </div>
           {isOfAll && <CostByUser filter={filter} onChange={onChange} />}
-          <ErrorBreakdown filter={filter} />
+          <ErrorBreakdown filter={filter} names={names} />
         </>
       )}
       <WorkflowSuccess filter={filter} />
-      <BudgetsGone filter={filter} />
+      <BudgetsGone filter={filter} names={names} />
       {as_of !== null && (
         <Text size="sm" c="dimmed">
           Counted up to <time dateTime={as_of}>{formatMoment(as_of)}</time>. Days and hours are those of UTC; cost is at

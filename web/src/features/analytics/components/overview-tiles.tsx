@@ -1,6 +1,6 @@
 import { VisuallyHidden } from '@mantine/core';
 
-import type { Overview, Period } from '@/features/analytics/api/reports';
+import { type Overview, type Period, tokensOf } from '@/features/analytics/api/reports';
 import classes from '@/features/analytics/components/analytics.module.css';
 import { formatCompact, formatCount, formatDuration, formatUsd } from '@/lib/format';
 
@@ -18,7 +18,7 @@ const TILES: Tile[] = [
   { label: 'Executions', of: ({ executions }) => executions, format: formatCount },
   { label: 'Success', of: ({ success_share }) => success_share, format: percent, isShare: true },
   { label: 'Cost', of: ({ cost_usd }) => cost_usd, format: formatUsd },
-  { label: 'Tokens', of: ({ input_tokens, output_tokens }) => input_tokens + output_tokens, format: formatCompact },
+  { label: 'Tokens in and out', of: tokensOf, format: formatCompact },
   { label: 'Half took at most', of: ({ p50_ms }) => p50_ms, format: formatDuration },
   { label: '95 of 100 took at most', of: ({ p95_ms }) => p95_ms, format: formatDuration },
   { label: 'Answered from the cache', of: ({ cached }) => cached, format: formatCount },

@@ -9,6 +9,7 @@ import {
   errorsOptions,
   groupsOptions,
   latencyOptions,
+  tokensOf,
   topAgentsOptions,
   usersOptions,
   workflowsOptions,
@@ -16,6 +17,7 @@ import {
 import classes from '@/features/analytics/components/analytics.module.css';
 import { ReportPanel, ShareBar } from '@/features/analytics/components/report-panel';
 import type { AnalyticsFilter, Order } from '@/features/analytics/filter';
+import type { Names } from '@/features/analytics/names';
 import { formatAgo, formatCompact, formatCount, formatDuration, formatMoment, formatUsd } from '@/lib/format';
 import { titleOf } from '@/lib/json-schema/titles';
 
@@ -25,6 +27,10 @@ interface TableProps {
 
 interface NarrowingTableProps extends TableProps {
   onChange: (filter: AnalyticsFilter) => void;
+}
+
+interface NamingTableProps extends TableProps {
+  names: Names;
 }
 
 const ORDERS: { value: Order; label: string }[] = [
@@ -38,7 +44,7 @@ const part = (share: number | null) => (share === null ? '–' : `${(share * 100
 const time = (milliseconds: number | null) => (milliseconds === null ? '–' : formatDuration(milliseconds));
 
 /** The agents that stand out. */
-export function TopAgents({ filter, onChange }: NarrowingTableProps) {
+export function TopAgents({ filter, onChange, names }: NarrowingTableProps & NamingTableProps) {
   const agents = useQuery(topAgentsOptions(filter));
   return (
     <ReportPanel
@@ -62,12 +68,12 @@ export function TopAgents({ filter, onChange }: NarrowingTableProps) {
         />
       }
       columns={[
-        { label: 'Agent', show: ({ agent_id }) => <Agent id={agent_id} /> },
+        { label: 'Agent', show: ({ agent_id }) => <Agent id={agent_id} names={names} /> },
         { label: 'Executions', show: ({ executions }) => formatCount(executions), isFigure: true },
         { label: 'Failed', show: ({ failed }) => formatCount(failed), isFigure: true },
         { label: 'Success', show: ({ success_share }) => part(success_share), isFigure: true },
         { label: 'Cost', show: ({ cost_usd }) => formatUsd(cost_usd), isFigure: true },
-        { label: 'Tokens', show: (row) => formatCompact(row.input_tokens + row.output_tokens), isFigure: true },
+        { label: 'Tokens', show: (row) => formatCompact(tokensOf(row)), isFigure: true },
         { label: 'p50', show: ({ p50_ms }) => time(p50_ms), isFigure: true },
         { label: 'p95', show: ({ p95_ms }) => time(p95_ms), isFigure: true },
       ]}
@@ -75,20 +81,20 @@ export function TopAgents({ filter, onChange }: NarrowingTableProps) {
   );
 }
 
-function Agent({ id }: { id: string }) {
+function Agent({ id, names: { AgentName, groupName } }: { id: string; names: Names }) {
   const [group = '', name = ''] = id.split('/');
   return (
     <>
       <Anchor inherit renderRoot={(props) => <Link {...props} to="/agents/$group/$name" params={{ group, name }} />}>
-        {titleOf(name)}
+        <AgentName id={id} />
       </Anchor>
-      <span className={classes.sub}>{titleOf(group)}</span>
+      <span className={classes.sub}>{groupName(group)}</span>
     </>
   );
 }
 
 /** What each group of agents cost, beside the dearest. */
-export function CostByGroup({ filter, onChange }: NarrowingTableProps) {
+export function CostByGroup({ filter, onChange, names }: NarrowingTableProps & NamingTableProps) {
   const groups = useQuery(groupsOptions(filter));
   const most = Math.max(0, ...(groups.data?.items.map(({ cost_usd }) => cost_usd) ?? []));
   return (
@@ -105,7 +111,7 @@ export function CostByGroup({ filter, onChange }: NarrowingTableProps) {
           label: 'Group',
           show: ({ group, cost_usd }) => (
             <>
-              <Narrow onClick={() => onChange({ ...filter, group })}>{titleOf(group)}</Narrow>
+              <Narrow onClick={() => onChange({ ...filter, group })}>{names.groupName(group)}</Narrow>
               <ShareBar share={most > 0 ? cost_usd / most : 0} />
             </>
           ),
@@ -173,21 +179,21 @@ export function CostByUser({ filter, onChange }: NarrowingTableProps) {
   );
 }
 
-/** Why executions failed. */
-export function ErrorBreakdown({ filter }: TableProps) {
+/** Why executions failed; runs of workflows are told with the workflows. */
+export function ErrorBreakdown({ filter, names }: NamingTableProps) {
   const errors = useQuery(errorsOptions(filter));
   return (
     <ReportPanel
-      title="Errors"
+      title="Failed executions"
       name="errors"
       filter={filter}
       query={errors}
       rowsOf={({ items }) => items}
       keyOf={({ code, agent_id }) => `${code} ${agent_id}`}
-      empty="Nothing failed."
+      empty="No execution of an agent failed."
       columns={[
         { label: 'Reason', show: ({ code }) => titleOf(code) },
-        { label: 'Agent', show: ({ agent_id }) => <Agent id={agent_id} /> },
+        { label: 'Agent', show: ({ agent_id }) => <Agent id={agent_id} names={names} /> },
         { label: 'Times', show: ({ count }) => formatCount(count), isFigure: true },
         {
           label: 'Of all failures',
@@ -261,7 +267,7 @@ export function WorkflowSuccess({ filter }: TableProps) {
 }
 
 /** How much of this month's budgets is gone: the reader's own first. */
-export function BudgetsGone({ filter }: TableProps) {
+export function BudgetsGone({ filter, names }: NamingTableProps) {
   const budgets = useQuery(budgetsOptions);
   return (
     <ReportPanel
@@ -273,7 +279,10 @@ export function BudgetsGone({ filter }: TableProps) {
       keyOf={({ kind, id }) => `${kind} ${id}`}
       empty="There are no budgets."
       columns={[
-        { label: 'Budget of', show: (row) => <Holder budget={row} isMine={row === budgets.data?.mine} /> },
+        {
+          label: 'Budget of',
+          show: (row) => <Holder budget={row} isMine={row === budgets.data?.mine} names={names} />,
+        },
         {
           label: 'Used',
           show: ({ used_share }) => (
@@ -294,9 +303,15 @@ export function BudgetsGone({ filter }: TableProps) {
   );
 }
 
-function Holder({ budget: { kind, id, name }, isMine }: { budget: Consumption; isMine: boolean }): ReactNode {
+interface HolderProps {
+  budget: Consumption;
+  isMine: boolean;
+  names: Names;
+}
+
+function Holder({ budget: { kind, id, name }, isMine, names }: HolderProps): ReactNode {
   if (isMine) return 'You';
-  return kind === 'agent' ? <Agent id={id} /> : (name ?? id);
+  return kind === 'agent' ? <Agent id={id} names={names} /> : (name ?? id);
 }
 
 function levelOf(share: number | null): 'high' | 'over' | undefined {

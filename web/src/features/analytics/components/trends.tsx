@@ -52,6 +52,8 @@ const CHARTS: Chart[] = [
     tickFormat: formatCompact,
     series: [
       { key: 'input_tokens', label: 'Input', colour: BLUE },
+      { key: 'cache_read_tokens', label: 'Input read from the cache', colour: GREEN },
+      { key: 'cache_write_tokens', label: 'Input written to the cache', colour: RED },
       { key: 'output_tokens', label: 'Output', colour: OCHRE },
     ],
   },
@@ -97,7 +99,7 @@ export function Trends({ filter }: { filter: AnalyticsFilter }) {
 }
 
 function Waiting({ isReady, children }: { isReady: boolean; children: ReactNode }) {
-  const blank = <Skeleton height={258} aria-label="Loading the chart" aria-busy="true" />;
+  const blank = <Skeleton height={258} role="status" aria-label="Loading the chart" aria-busy="true" />;
   return isReady ? <Suspense fallback={blank}>{children}</Suspense> : blank;
 }
 

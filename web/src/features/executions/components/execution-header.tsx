@@ -1,6 +1,7 @@
 import { Anchor, Button, Title } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 
+import { TraceId } from '@/components/trace-id';
 import type { Execution } from '@/features/executions/api/get-execution';
 import classes from '@/features/executions/components/execution-header.module.css';
 import { EscalationBadge } from '@/features/executions/components/escalation-badge';
@@ -78,6 +79,7 @@ export function ExecutionHeader({ execution, agentName }: ExecutionHeaderProps) 
           </Anchor>
         )}
         <span className={classes.id}>{execution.id}</span>
+        <TraceId id={execution.trace_id} />
       </div>
     </header>
   );

@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router';
 
 import { ConfirmButton } from '@/components/confirm-button';
 import { RecordHeader } from '@/components/record-header';
+import { TraceId } from '@/components/trace-id';
 import { useRetryRun, useStopRun } from '@/features/runs/api/change-run';
 import type { Run } from '@/features/runs/api/get-run';
 import { RunStatus } from '@/features/runs/components/run-status';
@@ -80,6 +81,7 @@ export function RunHeader({ run, onRetried }: RunHeaderProps) {
         )}
         {run.retry_of && <RunLink id={run.retry_of}>Repeats an earlier run</RunLink>}
         <code>{run.id}</code>
+        <TraceId id={run.trace_id} />
       </RecordHeader>
       {retry.isError && <ProblemAlert error={retry.error} title="It does not go on" />}
     </>
