@@ -13,9 +13,13 @@ export function AppHeader() {
   const nav = useRef<HTMLElement>(null);
   const pathname = useLocation({ select: (location) => location.pathname });
 
-  // On a phone the navigation scrolls: where the reader is comes into sight.
+  // On a phone the navigation scrolls: where the reader is comes into sight, also when a count makes the others wider.
   useEffect(() => {
-    nav.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ inline: 'nearest', block: 'nearest' });
+    const show = () =>
+      nav.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ inline: 'nearest', block: 'nearest' });
+    const widths = new ResizeObserver(show);
+    for (const link of nav.current?.children ?? []) widths.observe(link);
+    return () => widths.disconnect();
   }, [pathname]);
 
   return (

@@ -2520,7 +2520,7 @@ export interface components {
             as_of: string | null;
             /**
              * Complete
-             * @description false while the figures are being computed anew from the audit log
+             * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
              */
             complete: boolean;
             /**
@@ -2959,7 +2959,7 @@ export interface components {
             as_of: string | null;
             /**
              * Complete
-             * @description false while the figures are being computed anew from the audit log
+             * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
              */
             complete: boolean;
             /**
@@ -3011,7 +3011,7 @@ export interface components {
             as_of: string | null;
             /**
              * Complete
-             * @description false while the figures are being computed anew from the audit log
+             * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
              */
             complete: boolean;
             /**
@@ -3227,7 +3227,7 @@ export interface components {
             before: components["schemas"]["Period"];
             /**
              * Complete
-             * @description false while the figures are being computed anew from the audit log
+             * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
              */
             complete: boolean;
             /**
@@ -3809,7 +3809,7 @@ export interface components {
             as_of: string | null;
             /**
              * Complete
-             * @description false while the figures are being computed anew from the audit log
+             * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
              */
             complete: boolean;
             /**
@@ -4136,7 +4136,7 @@ export interface components {
             as_of: string | null;
             /**
              * Complete
-             * @description false while the figures are being computed anew from the audit log
+             * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
              */
             complete: boolean;
             /**
@@ -4359,7 +4359,7 @@ export interface components {
             as_of: string | null;
             /**
              * Complete
-             * @description false while the figures are being computed anew from the audit log
+             * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
              */
             complete: boolean;
             /**
@@ -4844,7 +4844,7 @@ export interface components {
             as_of: string | null;
             /**
              * Complete
-             * @description false while the figures are being computed anew from the audit log
+             * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
              */
             complete: boolean;
             /**
