@@ -30,7 +30,7 @@ from functions.run_batch.csv_lines import csv_lines
 from functions.run_batch.json_lines import json_lines
 from functions.run_batch.line import Line
 
-NOT_RUN = Failure(code="interrupted", message="The line was not run: the batch ended before. Send it again.")
+NOT_RUN = Failure(code="interrupted", message="The line was not run before the batch ended. Send it again.")
 LOST = Failure(
     code="interrupted", message="The line was interrupted while it ran; it may have been paid. Send it again."
 )
