@@ -12,9 +12,10 @@ from agent_platform.workflows.shipped_files import definition_file, spec_files
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "statemachines").glob("*.asl.json"))
+BATCH = next(each for each in FILES if each.name == "run_batch.asl.json")
 WORKFLOWS = [definition_file(ROOT, path.stem) for path in spec_files(ROOT)]
 """Compiled from specs; the others are written by hand."""
-RESERVED = ("Lambda.", "Sandbox.", "States.", "StepFunctions.")
+RESERVED = ("Lambda.", "Runtime.", "Sandbox.", "States.", "StepFunctions.")
 
 
 def states(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -93,6 +94,8 @@ SERVICE = {
 """The function was not reached."""
 LOST = {"Lambda.ClientExecutionTimeoutException", "Lambda.SdkClientException"}
 """The function may have run, and its answer was lost: its execution's id runs once, so the next try gets the record."""
+CRASHED = {"Lambda.Unknown", "Runtime.ExitError"}
+"""The function's process ended before its answer: out of memory, or killed."""
 PASSING = {"IdempotencyInProgress", "ModelCircuitOpen", "RateLimited", "SessionBusy"}
 """Refusals that say when to come again."""
 
@@ -139,7 +142,12 @@ def test_what_is_only_written_down_is_tried_again_while_storage_is_away(path: Pa
 
     assert writing
     for name, task in writing:
-        assert retried(task) == SERVICE | LOST | {"StorageUnavailable"}, name
+        assert retried(task) - CRASHED == SERVICE | LOST | {"StorageUnavailable"}, name
+
+
+def test_a_batch_outlives_a_crash_while_it_is_only_read_and_written() -> None:
+    writing = [(name, task) for name, task in tasks(BATCH) if not runs_an_agent(name, task)]
+    assert [name for name, task in writing if not retried(task) >= CRASHED] == []
 
 
 def test_every_task_catches_whatever_is_left(written: Path) -> None:
