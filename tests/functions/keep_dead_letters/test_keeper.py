@@ -85,6 +85,18 @@ def test_a_letter_that_is_too_large_is_cut_and_says_so() -> None:
     assert cut.payload["left_out"]["bytes"] > 2_000_000
 
 
+@pytest.mark.parametrize(
+    "key", ["sk-ant-api03-" + "Z" * 20, "whsec_C2FVsBQIhrscChlQIMV+b5sS", "ghp_" + "a1" * 18, "AKIA" + "Q7" * 8]
+)
+def test_a_key_that_stands_bare_in_a_text_is_masked(key: str) -> None:
+    assert masked(f"It failed with {key}, sadly.") == "It failed with ***, sadly."
+
+
+def test_words_that_only_begin_like_keys_stay() -> None:
+    text = "A risk-adjusted-and-long-winded-name of sk-short in Asia."
+    assert masked(text) == text
+
+
 def test_credentials_are_masked_also_inside_json_text() -> None:
     shown = str(
         masked({"Authorization": "Bearer abcdefghijk", "body": '{"taskToken":"AAAA"}', "n": "x Bearer qwertyuiop"})

@@ -24,7 +24,11 @@ _NAMES = frozenset(
         "sessiontoken",
     }
 )
-_CREDENTIAL = re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
+_CREDENTIAL = re.compile(
+    r"(?i)\b(?:bearer|basic)\s+[a-z0-9._~+/=-]{8,}|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
+    r"|\b(?:sk|whsec|gh[pousr]|xox[a-z])[-_][\w+/=-]{16,}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
+)
+"""What authorizes by itself: bearer tokens, JWTs, and keys that say what they are by how they begin."""
 _NAMED = re.compile(
     r"(?i)((?:authorization|cookie|task[_-]?token|password|secret|api[_-]?key|(?:access|refresh|id)[_-]?token)"
     r"\\*[\"']?\s*[:=]\s*\\*[\"']?)(?!\*\*\*)[^\s\"'\\,}]+"
