@@ -63,10 +63,10 @@ bench: setup catalogue ## measure, print tables, write JSON
 
 rebuild-projections: STAGE = local
 rebuild-projections: .venv/.synced ## build the figures of a stage (STAGE=local) anew from its audit log
-	@$(PYTHON) -m infra_cdk.rebuild_projections $(STAGE)
+	@$(PYTHON) -m infra_cdk.rebuild_projections $(STAGE) $(ARGS)
 
 dead-letters: .venv/.synced ## list, show, redrive or discard what could not be done: make dead-letters ARGS="list"
-	@$(PYTHON) -m infra_cdk.dead_letters $(ARGS)
+	@$(PYTHON) -m infra_cdk.dead_letters_command $(ARGS)
 
 agent: setup catalogue ## run one agent alone: make agent ID=group/name
 	@$(PYTHON) -m infra_cdk.local agent $(ID)

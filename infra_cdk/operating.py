@@ -44,7 +44,7 @@ def operating_environment(
         "WEBHOOKS_TABLE": tables.webhooks.table_name,
         "WEBHOOKS_QUEUE_URL": events.webhook_queue.queue_url,
         "WEBHOOK_SECRET_ARN": data.webhook_secret.secret_arn,
-        "EGRESS_ALLOW": checkout.egress_allow if checkout else "",
+        **({"EGRESS_ALLOW": checkout.egress_allow} if checkout else {}),
     }
 
 

@@ -1,6 +1,7 @@
 """Build the figures of a stage anew from its audit log: `python -m infra_cdk.rebuild_projections local`.
 
-The API goes on answering meanwhile, with `"complete": false`. Interrupted, the next call goes on.
+The API goes on answering meanwhile, with `"complete": false`. Interrupted, it says how to go on: events that arrive may
+finish a rebuild too, and one that is not told which it goes on with would then begin another.
 """
 
 import argparse
@@ -29,37 +30,50 @@ def main() -> int:
     """Command line; 0 when every projection is at the end of the log, 1 with the reason on standard error."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stage", choices=list(STAGES))
-    stage = parser.parse_args().stage
+    parser.add_argument("--to", type=int, help="go on with the rebuild that was interrupted and named this number")
+    wanted = parser.parse_args()
+    to: int | None = wanted.to
     try:
-        client, function = _local() if stage == "local" else _deployed(stage)
-        while not rebuild_once(client, function):
-            pass
+        client, function = _local() if wanted.stage == "local" else _deployed(wanted.stage)
+        while not (told := rebuild_once(client, function, to))["complete"]:
+            to = told["rebuild_to"]
     except RebuildFailed as error:
         sys.stderr.write(f"✗ {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\nStopped. {_go_on(to)}\n")
         return 1
     sys.stdout.write("✓ Every projection holds what the audit log tells.\n")
     return 0
 
 
-def rebuild_once(client: Any, function: str) -> bool:
-    """Have the function build for as long as it may, and show how far it is; whether it is done.
+def rebuild_once(client: Any, function: str, to: int | None = None) -> dict[str, Any]:
+    """Have the function build for as long as it may, and show how far it is.
+
+    Args:
+        to: the `rebuild_to` that the call before answered.
 
     Raises:
         RebuildFailed: it could not be invoked, or failed.
     """
     try:
-        answer = client.invoke(FunctionName=function, Payload=json.dumps({"rebuild": True}).encode())
+        order = {"rebuild": True} if to is None else {"rebuild": True, "rebuild_to": to}
+        answer = client.invoke(FunctionName=function, Payload=json.dumps(order).encode())
     except (BotoCoreError, ClientError) as error:
-        raise RebuildFailed(f"The function {function} cannot be invoked: {error}") from error
+        raise RebuildFailed(f"The function {function} cannot be invoked: {error}. {_go_on(to)}") from error
     told: dict[str, Any] = json.loads(answer["Payload"].read() or b"{}")
     if "FunctionError" in answer:
         why = f"{told.get('errorType')}: {told.get('errorMessage')}"
-        raise RebuildFailed(f"Stopped: {why} What is built is kept: run it again to go on.")
+        raise RebuildFailed(f"Stopped: {why} {_go_on(to)}")
     for each in told["projections"]:
         share = each["applied_seq"] / each["head"] if each["head"] else 1.0
         sys.stdout.write(f"  {each['name']:<20} {each['applied_seq']:>10,} of {each['head']:,} events  {share:.0%}\n")
     sys.stdout.flush()
-    return bool(told["complete"])
+    return told
+
+
+def _go_on(to: int | None) -> str:
+    return f"What is built is kept: run it again{'' if to is None else f' with ARGS="--to {to}"'} to go on."
 
 
 def _local() -> tuple[Any, str]:

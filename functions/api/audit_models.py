@@ -7,7 +7,8 @@ from pydantic import BaseModel, Field
 from agent_platform.storage.executions import Timestamp
 
 if TYPE_CHECKING:
-    from agent_platform.storage.audit import AuditEntry, Verification
+    from agent_platform.storage.audit import AuditEntry
+    from agent_platform.storage.audit_chain import Verification
 
 
 class AuditEntryView(BaseModel):

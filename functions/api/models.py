@@ -1,10 +1,12 @@
 """What the routes of accounts and sessions take and answer; these become the OpenAPI document and the web client."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from agent_platform.errors import InvalidInput
+from agent_platform.http.text import text_faults
 from agent_platform.identity.password_rule import MAX_LENGTH, MIN_LENGTH
 
 if TYPE_CHECKING:
@@ -20,9 +22,17 @@ RefreshToken = Annotated[
 
 
 class Body(BaseModel):
-    """A request body: no field but those named, each of exactly its type."""
+    """A request body: no field but those named, each of exactly its type, and all text is text."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_text(cls, sent: Any) -> Any:
+        # Pydantic looks at plain fields only: names in an object, unions and free JSON pass, and nothing stores them.
+        if faults := text_faults(sent):
+            raise InvalidInput("The request holds what is no text.", errors=faults)
+        return sent
 
 
 class RegisterRequest(Body):

@@ -1,5 +1,6 @@
 """Keeps the letters of a batch, each for itself."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -8,8 +9,8 @@ from pydantic import TypeAdapter
 
 from agent_platform.events.dead_letters import Letter, Source
 from agent_platform.events.letter_masks import masked_text
+from agent_platform.events.letter_metrics import count_arrived
 from agent_platform.events.letter_shapes import read_letter
-from agent_platform.events.redrive import show_open
 from agent_platform.ids import fixed_id
 from agent_platform.observability import get_logger
 from agent_platform.storage.dead_letters import DeadLetter, DeadLetterRepository
@@ -26,25 +27,28 @@ class Keeper:
 
     def take(self, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Keep a batch. Answers which messages must come again, as an event source with ReportBatchItemFailures."""
-        failed, changed = list[str](), set[Source]()
+        failed, kept = list[str](), defaultdict[Source, list[Letter]](list)
         for record in records:
             try:
-                changed.add(self._keep(record))
+                source, letters = self._keep(record)
+                # Known ones too: a batch may come again because it died before it counted.
+                kept[source] += letters
             except Exception:  # noqa: BLE001 - one message must not take the others with it
                 get_logger().exception("dead_letter_not_kept", extra={"message_id": record["messageId"]})
                 failed.append(record["messageId"])
-        for source in sorted(changed):
-            show_open(self._letters, source)
+        for source, letters in kept.items():
+            count_arrived(source, letters)
         return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
 
-    def _keep(self, record: dict[str, Any]) -> Source:
+    def _keep(self, record: dict[str, Any]) -> tuple[Source, list[Letter]]:
         source = self._sources[record["eventSourceARN"]]
         milliseconds = int(record["attributes"]["SentTimestamp"])
         arrived = datetime.fromtimestamp(milliseconds / 1000, UTC)
-        for order, letter in enumerate(read_letter(record, source)):
+        letters = read_letter(record, source)
+        for order, letter in enumerate(letters):
             name = f"{record['messageId']}/{order}"
             self._letters.keep(_kept(fixed_id(arrived, name), letter, arrived), letter.payload)
-        return source
+        return source, letters
 
 
 def _kept(letter_id: str, letter: Letter, arrived: datetime) -> DeadLetter:

@@ -4,6 +4,7 @@ from functools import cache, partial
 from typing import Any
 
 from agent_platform.analytics.projections import Projections
+from agent_platform.errors import StorageUnavailable
 from agent_platform.events.dead_letters import send_letter
 from agent_platform.events.incoming import Incoming
 from agent_platform.observability import get_logger
@@ -14,6 +15,7 @@ from agent_platform.storage.projections import ProjectionTables
 from agent_platform.tracing import flushed
 from functions.project_events.projector import EventProjector
 from functions.project_events.requests import KafkaRange, read_order
+from functions.project_events.retries import bring_back_soon
 
 RESERVE_MILLISECONDS = 10_000
 """No chunk of the log is begun with less time left: one takes a second or two, and letters are sent afterwards."""
@@ -47,6 +49,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     def time_left() -> bool:
         return bool(context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
 
-    if "Records" in event or "records" in event:
+    if "Records" in event:
+        try:
+            return _projector().take(event, time_left)
+        except StorageUnavailable:
+            bring_back_soon(event, load(ProjectEventsSettings).projection_queue_url)
+            raise
+    if "records" in event:
         return _projector().take(event, time_left)
     return _projector().carry_out(read_order(event), time_left)

@@ -80,7 +80,7 @@ class EventProjector:
             )
             return self._redrive(read, time_left)
         if order.rebuild:
-            return self._rebuild(time_left)
+            return self._rebuild(order.rebuild_to, time_left)
         return asdict(self._log.verify(order.from_seq, order.to_seq, time_left=time_left))
 
     def _redrive(self, records: Sequence[Incoming], time_left: TimeLeft) -> dict[str, Any]:
@@ -91,24 +91,35 @@ class EventProjector:
         ]
         return {"done": len(records) - len(failed), "failed": failed}
 
-    def _rebuild(self, time_left: TimeLeft) -> dict[str, Any]:
-        states = self._projections.rebuild(time_left)
+    def _rebuild(self, to: int | None, time_left: TimeLeft) -> dict[str, Any]:
+        states = self._projections.rebuild(time_left, to=to)
         return {
             "projections": [
                 {"name": state.name, "applied_seq": state.applied_seq, "head": state.head} for state in states
             ],
             "complete": not any(state.rebuilding for state in states),
+            "rebuild_to": max(state.rebuild_to for state in states),
         }
 
     def _keep(self, records: Sequence[Incoming], time_left: TimeLeft) -> list[tuple[Incoming, Reason]]:
         """Keep and apply what can be; the rest with its reason."""
         readable = [(record, record.event) for record in records if record.event is not None]
         refused = self._ledger.keep([event for _, event in readable])
-        self._projections.advance(time_left)
+        self._apply(time_left)
         return [
             *((each, Reason(code=UNREADABLE, message=each.fault or "")) for each in records if each.event is None),
             *((readable[each.index][0], Reason(code=each.error.code, message=each.error.detail)) for each in refused),
         ]
+
+    def _apply(self, time_left: TimeLeft) -> None:
+        """Bring the projections up to what was kept."""
+        try:
+            self._projections.keep_up(time_left)
+        except Exception:
+            if not any(state.rebuilding for state in self._projections.states()):
+                raise
+            # The batch has done what it must. Whoever rebuilds meets the same fault, and mends it.
+            get_logger().exception("projections_left_to_rebuild")
 
 
 def _letter(record: Incoming, reason: Reason) -> Letter:

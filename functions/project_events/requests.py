@@ -36,12 +36,17 @@ class Redrive(BaseModel):
 
 
 class Order(BaseModel):
-    """An operator's request: exactly one of its fields, `from_seq` and `to_seq` beside `verify`."""
+    """An operator's request: one of `redrive`, `rebuild` and `verify`.
+
+    `rebuild_to`, beside `rebuild`, is what the call before answered under this name: the same rebuild is gone on with.
+    `from_seq` and `to_seq` go with `verify`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     redrive: Redrive | None = None
     rebuild: Literal[True] | None = None
+    rebuild_to: Annotated[int, Field(ge=0)] | None = None
     verify: Literal[True] | None = None
     from_seq: Annotated[int, Field(ge=1)] = 1
     to_seq: Annotated[int, Field(ge=1)] | None = None

@@ -7,7 +7,8 @@ from agent_platform.errors import ConfigurationError
 from agent_platform.events.dead_letters import Source, send_letter
 from agent_platform.events.publisher import EventBridgePublisher
 from agent_platform.events.publishing import Publisher
-from agent_platform.events.relay import Relay, again_from
+from agent_platform.events.relay import Relay
+from agent_platform.events.relay_orders import relay_order
 from agent_platform.observability import get_logger
 from agent_platform.settings import RelayEventsSettings, load
 from agent_platform.storage.outbox import OutboxReader
@@ -45,9 +46,10 @@ def relay() -> Relay:
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Publish the batch; answers the first record to try again, so that order per subject is kept.
 
-    With `redrive`, publish again what an operator names: `subject` and `event_id`, or `from` and `to`.
+    With `redrive`, publish again what an operator names: `subject` and `event_id`, or `from` and `to`. Where the
+    answer has a `next`, this is the order that goes on.
     """
     if "redrive" not in event:
         return relay().take(event["Records"])
-    found = again_from(OutboxReader(load(RelayEventsSettings).outbox_table), event["redrive"])
-    return relay().publish_again(found, lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
+    order, outbox = relay_order(event["redrive"]), OutboxReader(load(RelayEventsSettings).outbox_table)
+    return relay().publish_again(order, outbox, lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)

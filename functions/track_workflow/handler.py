@@ -6,6 +6,7 @@ from typing import Any
 from agent_platform.observability import get_logger
 from agent_platform.settings import TrackWorkflowSettings, load
 from agent_platform.storage.approvals import ApprovalRepository
+from agent_platform.storage.dead_letters import DeadLetterRepository
 from agent_platform.storage.executions import ExecutionRepository
 from agent_platform.storage.payloads import PayloadStore
 from agent_platform.storage.runs import RunRepository
@@ -30,7 +31,8 @@ def tracker() -> Tracker:
     approvals = Approvals(ApprovalRepository(env.approvals_table), StepData(payloads))
     executions = ExecutionRepository(env.executions_table, payloads)
     runs = RunRepository(env.runs_table, payloads)
-    return Tracker(WorkflowRuns(runs, executions, env.outbox_table, approvals.withdraw_of_run), approvals)
+    letters = DeadLetterRepository(env.dead_letters_table, payloads)
+    return Tracker(WorkflowRuns(runs, executions, env.outbox_table, approvals.withdraw_of_run), approvals, letters)
 
 
 @flushed

@@ -128,6 +128,7 @@ class Boards:
                 _graph("Projections: time of a batch", events.project_events.function.metric_duration(statistic="p99")),
             ],
             [
+                self._search("Dead letters that arrived", self._own("source", "DeadLettersArrived"), "Sum"),
                 self._search("Open dead letters", self._own("source", "OpenDeadLetters"), "Maximum"),
                 _graph("Letters still in their queue", *stuck),
                 self._search("Webhooks: attempts by outcome", self._own("outcome", "WebhookAttempts"), "Sum"),

@@ -23,10 +23,15 @@ TOPICS = ("agent.executed", "workflow.started", "workflow.completed", "workflow.
 IAM_PORT = 9098
 """Where MSK Serverless takes connections with IAM authentication."""
 
-TRIES = 5
-"""Of a batch that the projections fail, before it is halved and, alone, given up."""
+WITHOUT_LIMIT = -1
+"""Attempts at a batch that the projections fail. They set aside by themselves what can never be kept, so what they fail
+is passing; and a count says nothing about time: five were over before a failover of the database was."""
 
 OLDEST_RECORD = Duration.days(1)
+"""A record older than this is given up and the dead-letter queue is told: the bound instead of a count. It outlasts an
+outage of a day, and bounds what would crash the function again and again: halving leaves that alone in its batch, and
+its partition waits, which the alarms ProjectionsFail and ProjectionsLate tell."""
+
 BATCH = 100
 _SIGN_IN = {
     "plain": sources.AuthenticationMethod.BASIC_AUTH,
@@ -80,7 +85,7 @@ class Brokers(Construct):
                 "batch_size": BATCH,
                 "max_batching_window": Duration.seconds(1),
                 "consumer_group_id": f"{GROUP}-{topic.replace('.', '-')}",
-                "retry_attempts": TRIES,
+                "retry_attempts": WITHOUT_LIMIT,
                 "bisect_batch_on_error": True,
                 "max_record_age": OLDEST_RECORD,
                 "on_failure": sources.SqsDlq(dead),
@@ -182,6 +187,12 @@ class Brokers(Construct):
         }
         if not told["bootstrap"]:
             raise ValueError(f"Stage {stage.name} needs Kafka brokers: -c kafka_bootstrap=<host:port,…>.")
+        if stage.runs_on == "lambda" and (told["username"] or told["password"]):
+            # A template keeps them in plain text, and so do the bucket that it is deployed from and cdk.out.
+            raise ValueError(
+                "kafka_username and kafka_password are for a laptop: a deployed template would show them. Store both "
+                "in a secret of Secrets Manager, and give -c kafka_secret_arn=<its ARN>."
+            )
         environment = {"KAFKA_BOOTSTRAP": told["bootstrap"], "KAFKA_SECURITY": told["security"] or "plaintext"}
         if told["secret_arn"]:
             self.secret = secrets.Secret.from_secret_complete_arn(self, "Given", told["secret_arn"])

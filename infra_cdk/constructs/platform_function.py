@@ -40,9 +40,16 @@ _ATTACH_TO_VPC = (
     "ec2:UnassignPrivateIpAddresses",
 )
 
-_FAILURES = '{ ($.message = "request_failed") || (($.type = "platform.report") && ($.record.status != "success")) }'
-"""Lines of a function's log that tell of a failure: an HTTP request answered with a 5xx, which Lambda counts as a
-success, and an invocation that ended without an answer (an error raised to a workflow, a crash, the time limit)."""
+FAILED = ("request_failed", "webhook_message_failed", "dead_letter_not_kept", "letter_not_sent")
+"""What functions log of a failure that Lambda counts as a success: a request answered with a 5xx, and one message of a
+batch, which its queue brings again while the others are done."""
+
+_FAILURES = (
+    f"{{ {' || '.join(f'($.message = "{each}")' for each in FAILED)}"
+    ' || (($.type = "platform.report") && ($.record.status != "success")) }'
+)
+"""Lines of a function's log that tell of a failure: those, and of an invocation that ended without an answer (an error
+raised to a workflow, a crash, the time limit)."""
 
 _BOOTSTRAP = """\
 #!/bin/sh
@@ -136,7 +143,7 @@ class PlatformFunction(Construct):
         self.role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
 
     def count_failures(self, period: Duration) -> cloudwatch.Metric:
-        """Count failed requests and invocations in the function's log; call it once.
+        """Count failed requests, messages and invocations in the function's log; call it once.
 
         The metric exists, and is billed, only in hours in which something failed.
         """

@@ -21,11 +21,14 @@ log = logging.getLogger("bridge")
 
 PAUSE_SECONDS = 2.0
 ASKED_AT_ONCE = 1_000
+GIVEN_UP = {f"{state}#{source}" for state in ("open", "discarded") for source in ("relay-kafka", "projections")}
+"""States of the dead letters whose events are an operator's: those on the way to the audit log, but for what was
+redriven, since the brokers may have forgotten that too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an event lies in the outbox. Ids sort by the time they were made."""
+    """Where an event lies in the outbox. Of one subject, ids sort in the order of what happened."""
 
     id: str
     subject: str
@@ -66,7 +69,7 @@ class CatchUp:
     Args:
         relay: name of the function that publishes to Kafka.
         outbox: name of the table.
-        dead_letters: name of the table; what became a dead letter waits for an operator, not for the next start.
+        dead_letters: name of the table; what was given up on this way waits for an operator, not for the next start.
         known: as `AuditLogIds.among`.
     """
 
@@ -102,10 +105,11 @@ class CatchUp:
             return
 
     def missing(self) -> list[Place]:
-        """The events of the outbox that neither the audit log nor a dead letter has."""
+        """The events of the outbox that the audit log lacks and no operator has to decide about."""
         waiting = {item["id"]["S"]: item["subject"]["S"] for item in self._items(self._outbox, "id", "subject")}
-        for item in self._items(self._dead_letters, "event_id") if waiting else ():
-            waiting.pop(item.get("event_id", {}).get("S", ""), None)
+        for item in self._items(self._dead_letters, "event_id", "state") if waiting else ():
+            if item["state"]["S"] in GIVEN_UP:
+                waiting.pop(item.get("event_id", {}).get("S", ""), None)
         for known in self._known(list(waiting)) if waiting else ():
             del waiting[known]
         return [Place(each, subject) for each, subject in sorted(waiting.items())]

@@ -52,7 +52,6 @@ class DeadLettersStack(Stack):
         )
         kept = data.payload_objects(LETTERS)
         self.function.allow(["dynamodb:PutItem"], [data.tables.dead_letters.table_arn])
-        self.function.allow(["dynamodb:Query"], [f"{data.tables.dead_letters.table_arn}/index/by_state"])
         self.function.allow(["s3:PutObject"], [kept])
         explain_wildcards(self.function.role, [kept], "Objects have names of their own: the grant names their prefix.")
         for name, queue in queues.items():

@@ -1,5 +1,6 @@
 """Facts on their way out: outbox stream, relays, event bus, Kafka topics, projections, webhooks."""
 
+import json
 from typing import Any
 
 from aws_cdk import CfnOutput, CustomResource, Duration, Stack
@@ -10,8 +11,10 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from agent_platform.events.topics import declared
 from infra_cdk.checkout import Checkout
 from infra_cdk.constructs.brokers import Brokers
+from infra_cdk.constructs.bundling import digest
 from infra_cdk.constructs.custom_resource import provider_of
 from infra_cdk.constructs.dead_letters import dead_letter_queue, feed, work_queue
 from infra_cdk.constructs.layers import LayerName, PlatformLayers
@@ -32,6 +35,14 @@ follows in its shard waits, which the alarm RelayLag tells after a minute, and g
 
 
 PROJECTION_LIMIT = Duration.minutes(2)
+PROJECTORS = 4
+"""Instances that keep events of the queue at once. The audit log takes one batch after the other, so more would wait
+for its head and hold connections; messages that wait instead do so in the queue, where waiting is no failed try."""
+
+PROJECTION_TRIES = 7
+"""Of a message with an event. The first two that fail come again within minutes, since most failures of the database
+pass by then (`functions.project_events.retries`); the others take an hour, which an outage may last."""
+
 DELIVERY_LIMIT = Duration.minutes(1)
 TRIES = 5
 """Of a message, before it goes to the dead letters."""
@@ -79,7 +90,14 @@ class EventsStack(Stack):
         self.relay_to_kafka: PlatformFunction | None = None
         self.projection_queue: sqs.Queue | None = None
         if stage.kafka == "none":
-            self.projection_queue = self._by_queue("Projection", self.project_events, self.projection_dead_letters)
+            self.projection_queue = self._by_queue(
+                "Projection",
+                self.project_events,
+                self.projection_dead_letters,
+                tries=PROJECTION_TRIES,
+                max_concurrency=PROJECTORS,
+            )
+            self.project_events.function.add_environment("PROJECTION_QUEUE_URL", self.projection_queue.queue_url)
         else:
             self._by_kafka(checkout)
 
@@ -175,13 +193,18 @@ class EventsStack(Stack):
         return function
 
     def _by_queue(
-        self, name: str, function: PlatformFunction, dead: sqs.Queue, max_concurrency: int | None = None
+        self,
+        name: str,
+        function: PlatformFunction,
+        dead: sqs.Queue,
+        tries: int = TRIES,
+        max_concurrency: int | None = None,
     ) -> sqs.Queue:
         """Every event of the platform goes from the bus into a queue, and from there to the function."""
         limit = function.function.timeout
         if limit is None:
             raise TypeError("The function has no time limit, so nothing says how long its messages are hidden.")
-        queue = work_queue(self, f"{name}Queue", self._stage, function_timeout=limit, tries=TRIES, dead=dead)
+        queue = work_queue(self, f"{name}Queue", self._stage, function_timeout=limit, tries=tries, dead=dead)
         target = targets.SqsQueue(queue, dead_letter_queue=dead, max_event_age=OLDEST_EVENT, retry_attempts=DELIVERIES)
         events.Rule(
             self,
@@ -215,7 +238,8 @@ class EventsStack(Stack):
                 "Topics",
                 service_token=provider.service_token,
                 resource_type="Custom::KafkaTopics",
-                properties={"topics": TOPICS_REVISION},
+                # Other than before when something else is declared: then the deployment calls the function again.
+                properties={"topics": topics_revision(brokers.environment["KAFKA_SECURITY"])},
                 service_timeout=create.function.timeout,
             )
             self.relay_to_kafka.entry.node.add_dependency(topics)
@@ -261,7 +285,7 @@ class EventsStack(Stack):
                 "WEBHOOKS_TABLE": data.tables.webhooks.table_name,
                 "WEBHOOK_SECRET_ARN": data.webhook_secret.secret_arn,
                 "DEAD_LETTERS_QUEUE_URL": self.webhook_dead_letters.queue_url,
-                "EGRESS_ALLOW": checkout.egress_allow if checkout else "",
+                **({"EGRESS_ALLOW": checkout.egress_allow} if checkout else {}),
             },
         )
         function.allow(
@@ -277,8 +301,9 @@ class EventsStack(Stack):
         return function
 
 
-TOPICS_REVISION = "1"
-"""Raised when what `agent_platform.events.topics` declares has changed, so that a deployment calls it."""
+def topics_revision(security: str) -> str:
+    """A name for all that is declared of the topics, other than before when any of it is."""
+    return digest(json.dumps(declared(security), sort_keys=True).encode())
 
 
 def function_named(stage: Stage, name: str) -> str:

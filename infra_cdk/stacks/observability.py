@@ -9,6 +9,7 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra_cdk.agent_functions import AgentFunction
@@ -37,8 +38,8 @@ RETRYING_SECONDS = 1800
 RECORDS_BEHIND = 10_000
 """How many records of a topic the projections may lack: about a minute of work."""
 
-STUCK_SECONDS = 900
-"""How long a letter may lie in its queue before it is where operators look."""
+STUCK_PERIODS = 3
+"""How long a letter may lie in its queue, in periods, before it is where operators look."""
 
 BUSY_PERCENT = 90
 CONNECTIONS_SHARE = 0.8
@@ -51,10 +52,11 @@ LETTERS = {
     "relay-bus": ("DeadLetters", "events could not be published on the bus"),
     "relay-kafka": ("KafkaDeadLetters", "events could not be published on Kafka"),
     "projections": ("EventsNotKept", "events could not be kept in the audit log"),
+    "webhooks": ("WebhooksLost", "webhooks were given up, and no receiver is at fault"),
     "tracking": ("RunsNotTracked", "ends of workflow runs could not be recorded, or decisions not be delivered"),
     "triggers": ("TriggersLost", "schedules or events of users started no run"),
 }
-"""Dead letters that tell of a fault of the platform, by source: the alarm, and what it means."""
+"""The alarm at a dead letter that tells of a fault of the platform, by source, and what it means."""
 
 
 class ObservabilityStack(Stack):
@@ -208,25 +210,40 @@ class ObservabilityStack(Stack):
         return alarms
 
     def _letter_alarms(self, dead_letters: DeadLettersStack) -> list[cloudwatch.Alarm]:
-        """That a run fails, or a receiver of webhooks, is its owner's to see: these tell what the platform owes."""
-        alarms = []
+        """That a run fails, or a receiver of webhooks, is its owner's to see: these tell what the platform owes.
+
+        They look at arrivals, not at how many letters are open: who mends one late would hear of no other meanwhile.
+        """
+        keeper = dead_letters.function.count_failures(PERIOD)
+        alarms = [self._alarm("KeeperFails", keeper, 1, "dead letters do not reach the list of operators")]
         for source, (name, meaning) in LETTERS.items():
             if source in dead_letters.queues:
                 found = cloudwatch.Metric(
                     namespace=self._stage.prefix,
-                    metric_name="OpenDeadLetters",
+                    metric_name="DeadLettersArrived",
                     dimensions_map={"source": source, "service": "dead_letters"},
                     period=PERIOD,
-                    statistic="Maximum",
+                    statistic="Sum",
                 )
-                # The number is written whenever it changes, and holds until then.
-                alarms.append(self._alarm(name, found, 1, meaning, missing=cloudwatch.TreatMissingData.IGNORE))
+                alarms.append(self._alarm(name, found, 1, meaning))
         for source, queue in dead_letters.queues.items():
             name = "".join(word.title() for word in source.split("-"))
-            age = queue.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum")
             meaning = f"dead letters of {source} stay in their queue: nothing takes them to where operators look"
-            alarms.append(self._alarm(f"LettersStuck{name}", age, STUCK_SECONDS, meaning))
+            alarms.append(self._alarm(f"LettersStuck{name}", self._in_queue(queue), 1, meaning, STUCK_PERIODS))
         return alarms
+
+    def _in_queue(self, queue: sqs.Queue) -> cloudwatch.IMetric:
+        """How many letters are in a queue; without expressions only those that nobody has taken, which KeeperFails
+        completes. Not the age of the oldest: SQS leaves out what was received three times, so what fails again and
+        again (Amazon SQS Developer Guide, "Available CloudWatch metrics for Amazon SQS").
+        """
+        waiting = queue.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum")
+        if not self._stage.metric_math_alarms:
+            return waiting
+        taken = queue.metric_approximate_number_of_messages_not_visible(period=PERIOD, statistic="Maximum")
+        return cloudwatch.MathExpression(
+            expression="waiting + taken", period=PERIOD, using_metrics={"waiting": waiting, "taken": taken}
+        )
 
     def _database_alarms(self, data: DataStack) -> list[cloudwatch.Alarm]:
         aurora = self._stage.aurora
@@ -277,8 +294,6 @@ class ObservabilityStack(Stack):
         threshold: float,
         meaning: str,
         periods: int = 1,
-        *,
-        missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
     ) -> cloudwatch.Alarm:
         alarm = cloudwatch.Alarm(
             self,
@@ -287,7 +302,7 @@ class ObservabilityStack(Stack):
             threshold=threshold,
             evaluation_periods=periods,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=missing,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
             alarm_description=f"{self._stage.prefix}: {meaning}. See docs/operations.md.",
         )
         alarm.add_alarm_action(actions.SnsAction(self.topic))

@@ -99,6 +99,7 @@ class RunTracking(Construct):
                 "APPROVALS_TABLE": tables.approvals.table_name,
                 "EXECUTIONS_TABLE": tables.executions.table_name,
                 "OUTBOX_TABLE": tables.outbox.table_name,
+                "DEAD_LETTERS_TABLE": tables.dead_letters.table_name,
                 "PAYLOADS_BUCKET": data.payloads.bucket_name,
             },
         )
@@ -115,6 +116,8 @@ class RunTracking(Construct):
                 f"{tables.runs.table_arn}/index/open_runs",
                 f"{tables.approvals.table_arn}/index/by_run",
                 f"{tables.approvals.table_arn}/index/by_candidate",
+                # The clock that looks after runs also shows how many dead letters are open.
+                f"{tables.dead_letters.table_arn}/index/by_state",
             ],
         )
         kept, read = data.payload_objects(RUNS), data.payload_objects(EXECUTIONS)

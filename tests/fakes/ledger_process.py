@@ -46,7 +46,7 @@ def work(server: Server, database: str, batches: Sequence[tuple[int, Batch]], do
     with suppress(StorageUnavailable):  # the batch is given to another
         for number, batch in batches:
             assert ledger.keep([CloudEvent.model_validate_json(event) for event in batch]) == []
-            projections.advance()
+            projections.keep_up()
             done.send(number)
     done.close()
 

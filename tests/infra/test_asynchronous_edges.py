@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from functions.project_events.retries import SOON
 from infra_cdk.operating import SOURCES, sources_of
 from tests.infra.templates import Resource, Synthesized, text
 
@@ -67,7 +68,8 @@ def test_a_source_of_records_has_a_bound_and_tells_a_dead_letter_queue(stage: Sy
         assert is_for_dead_letters(stage.queue(properties["DestinationConfig"]["OnFailure"]["Destination"]))
         # What can never be done does not take its batch along.
         assert properties["BisectBatchOnFunctionError"] is True
-        assert -1 <= properties["MaximumRetryAttempts"] <= 10
+        # No count of tries says how long they take: the age of a record is the limit.
+        assert properties["MaximumRetryAttempts"] == -1
         assert HOURS <= properties["MaximumRecordAgeInSeconds"] <= 24 * HOURS
 
 
@@ -85,8 +87,11 @@ def test_a_relay_outlasts_an_outage_of_hours_and_gives_a_record_up_before_the_st
         assert relay.properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_a_topic_is_tried_a_counted_number_of_times(prod: Synthesized) -> None:
-    """Kafka's event source takes these limits only with pollers of its own (Lambda guide, "Error handling")."""
+def test_a_topic_outlasts_an_outage_of_the_database_and_is_bounded_by_the_age_of_a_record(prod: Synthesized) -> None:
+    """What the projector raises is passing: it sets aside by itself what can never be kept.
+
+    Kafka's event source takes these limits only with pollers of its own (Lambda guide, "Error handling").
+    """
     topics = [each.properties for each in mappings(prod) if reads_kafka(each)]
 
     assert {topic for each in topics for topic in each["Topics"]} == {
@@ -96,7 +101,9 @@ def test_a_topic_is_tried_a_counted_number_of_times(prod: Synthesized) -> None:
         "workflow.failed",
     }
     for each in topics:
-        assert 1 <= each["MaximumRetryAttempts"] <= 10
+        # As of the relays: five tries were over in minutes, and each of an outage's events was a letter.
+        assert each["MaximumRetryAttempts"] == -1
+        assert 12 * HOURS <= each["MaximumRecordAgeInSeconds"] <= 24 * HOURS
         assert each["ProvisionedPollerConfig"]["MinimumPollers"] == 1
 
 
@@ -115,6 +122,16 @@ def test_every_queue_is_a_dead_letter_queue_or_has_one(stage: Synthesized) -> No
         redrive = queue.properties["RedrivePolicy"]
         assert is_for_dead_letters(stage.queue(redrive["deadLetterTargetArn"]))
         assert 1 <= redrive["maxReceiveCount"] <= 10
+
+
+def test_events_on_their_way_to_the_audit_log_outlast_an_outage_of_an_hour(dev: Synthesized) -> None:
+    """The first tries that fail come again soon; the others wait as long as the queue hides a message."""
+    (queue,) = [each for each in dev.resources("AWS::SQS::Queue") if each.logical_id.startswith("ProjectionQueue")]
+    tries = queue.properties["RedrivePolicy"]["maxReceiveCount"]
+    variables = dev.function("ProjectEvents", "Events").properties["Environment"]["Variables"]
+
+    assert dev.queue(variables["PROJECTION_QUEUE_URL"]).logical_id == queue.logical_id
+    assert sum(SOON.values()) + (tries - len(SOON)) * queue.properties["VisibilityTimeout"] >= HOURS
 
 
 def test_a_message_stays_hidden_for_six_times_as_long_as_its_function_may_take(stage: Synthesized) -> None:

@@ -30,7 +30,7 @@ def grants(stage: Synthesized, named: str, component: str) -> set[tuple[str, str
 
 
 def target(grant: Grant) -> str:
-    tables = ("Executions", "Outbox", "Runs", "Approvals")
+    tables = ("Executions", "Outbox", "Runs", "Approvals", "DeadLetters")
     for table in tables:
         if f"Tables{table}" in grant.resource:
             return f"{table}{grant.resource.partition('/index')[2]}"
@@ -118,6 +118,7 @@ def test_the_tracker_ends_runs_begins_forgotten_ones_and_delivers_decisions(dev:
         *((f"dynamodb:{action}Item", "Approvals") for action in ("ConditionCheck", "Delete", "Get", "Put")),
         ("dynamodb:Query", "Approvals/by_run"),
         ("dynamodb:Query", "Approvals/by_candidate"),
+        ("dynamodb:Query", "DeadLetters/by_state"),
     }
 
 

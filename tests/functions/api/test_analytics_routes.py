@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agent_platform.analytics import manager
 from agent_platform.analytics.projections import Projections
 from agent_platform.events.envelope import CloudEvent
 from agent_platform.events.executions import agent_executed
@@ -29,6 +30,7 @@ from tests.functions.api.conftest import PASSWORD, Person, Platform
 
 NDA, QUOTE = "legal/nda-reviewer", "sales/quote-checker"
 DAY = datetime(2026, 11, 10, tzinfo=UTC)
+LATER = DAY + timedelta(days=2)
 TEN_DAYS = "from=2026-11-05&to=2026-11-14"
 
 OF_RANGES = ["overview", "timeseries", "agents", "groups", "errors", "latency", "workflows"]
@@ -239,6 +241,39 @@ class TestReports:
         assert ask(platform, "overview", ada).json["complete"] is False
         Projections(ProjectionTables(platform.services.engine)).advance()
         assert ask(platform, "overview", ada).json["complete"] is True
+
+    @pytest.mark.parametrize("report", ["overview", *LISTS])
+    def test_figures_have_no_more_decimals_than_they_mean(self, platform: Platform, admin: Person, report: str) -> None:
+        spend(f"user#{admin.id}", "1", ceiling="3")
+        figures = decimals(ask(platform, report, admin).json)
+        assert {name: most for name, most in figures.items() if name.endswith("_ms") and most > 3} == {}
+        assert {name: most for name, most in figures.items() if name.endswith("share") and most > 6} == {}
+
+    def test_each_report_tells_how_far_its_own_figures_are(
+        self, platform: Platform, ada: Person, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Usage is at the end of the log; the history of workflows is behind, by what counts as just being applied."""
+        monkeypatch.setattr(manager, "CHUNK", 2)
+        tables, log = ProjectionTables(platform.services.engine), AuditLog(platform.services.engine)
+        behind = {each.name: each.as_of for each in tables.states()}["workflow_history"]
+        for events, complete in ((2, True), (1, False)):
+            log.append([kept(CloudEvent.model_validate_json(executed(ada, LATER))) for _ in range(events)])
+            tables.apply("usage", 100)
+            overview, workflows = (ask(platform, report, ada).json for report in ("overview", "workflows"))
+            assert (overview["as_of"], overview["complete"]) == (f"{LATER:%FT%TZ}", True)
+            assert (workflows["as_of"], workflows["complete"]) == (f"{behind:%FT%TZ}", complete)
+
+
+def decimals(told: Any, name: str = "") -> dict[str, int]:
+    """How many decimals each named figure of an answer has at most."""
+    found: dict[str, int] = {}
+    inner = (
+        told.items() if isinstance(told, dict) else [(name, each) for each in told] if isinstance(told, list) else []
+    )
+    for key, value in inner:
+        for each, most in decimals(value, key).items():
+            found[each] = max(most, found.get(each, 0))
+    return {name: len(str(told).partition(".")[2])} if isinstance(told, float) else found
 
 
 @pytest.mark.usefixtures("happened")

@@ -63,6 +63,16 @@ def test_a_batch_with_inputs_is_ready_and_runs_once(
     assert machines["run_batch"].status(batch.id) == "RUNNING"
 
 
+def test_the_last_page_of_batches_says_that_it_is_the_last(platform: Platform, ada: Person) -> None:
+    ids = [make(platform, ada).json["id"] for _ in range(2)]
+    found, query = [], "limit=1"
+    while query:
+        page = platform.gateway.get(BATCHES, token=ada.access_token, query=query).json
+        found.append([each["id"] for each in page["items"]])
+        query = f"limit=1&cursor={page['next_cursor']}" if page["next_cursor"] else ""
+    assert found == [[ids[1]], [ids[0]]]
+
+
 @pytest.mark.parametrize(("format_", "text"), [("jsonl", '{"text": "a"}\nno json\n'), ("csv", "text\nà\n")])
 def test_a_small_file_may_come_with_the_order_as_it_is(
     platform: Platform, ada: Person, machines: dict[str, StateMachine], format_: str, text: str

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from agent_platform.events.redrive import Redrive
-from infra_cdk import dead_letters
-from infra_cdk.dead_letters import SOURCES, main
+from infra_cdk import dead_letters_command
+from infra_cdk.dead_letters_command import SOURCES, main
 from tests.fakes.aws import REDRIVE_FUNCTIONS
 from tests.fakes.receiver import Receiver, answer, running_receiver
 from tests.functions.api.conftest import PASSWORD, Platform
@@ -100,13 +100,30 @@ def test_all_are_redriven_however_many_calls_it_takes(
 ) -> None:
     for number in range(5):
         keep(platform, number, ("webhooks", "tracking")[number % 2])
-    monkeypatch.setattr(dead_letters, "BULK", 2)
+    monkeypatch.setattr(dead_letters_command, "BULK", 2)
     functions_answer(platform, *[DONE] * 3, REFUSED, DONE)
     assert main(["redrive", "--all"]) == 1
     assert capsys.readouterr().out.endswith("4 redriven, 1 not.\n")
     functions_answer(platform, DONE)
     assert main(["redrive", "--all", "--source", "tracking"]) == 0
     assert platform.services.dead_letters.list_of("open", SOURCES).items == []
+
+
+@pytest.mark.parametrize("wanted", [["--all"], []])
+def test_a_letter_of_which_a_part_was_done_is_redriven_until_it_is_through(
+    served: Receiver, platform: Platform, capsys: pytest.CaptureFixture[str], wanted: list[str]
+) -> None:
+    rest = {"from": "2026-11-22T09:00:00Z", "to": "2026-11-22T10:00:00Z", "found": 5}
+    letter = keep(platform, 1, "relay-bus", payload={"redrive": rest})
+    part = {"done": 5, "set_aside": 0, "failed": [], "next": rest}
+    functions_answer(platform, part, part, DONE)
+    assert main(["redrive", *(wanted or [letter])]) == 0
+    assert platform.services.dead_letters.get(letter).state == "redriven"
+    assert "unfinished" not in capsys.readouterr().out
+    other = keep(platform, 2, "relay-bus", payload={"redrive": rest})
+    functions_answer(platform, part, REFUSED)
+    assert main(["redrive", *(wanted or [other])]) == 1
+    assert f"✗ {other}  receiver_refused" in capsys.readouterr().out
 
 
 def test_what_stops_a_bulk_is_told_with_what_was_done(

@@ -101,7 +101,7 @@ def test_one_name_is_one_run(platform: Platform, ada: Person, workflow: str, mac
         ({"input": {}}, "input.text"),
         ({"input": {"text": 1}}, "input.text"),
         ({"input": {"text": "x", "colour": "red"}}, "input.colour"),
-        ({"input": {"text": "\ud800"}}, "input"),
+        ({"input": {"text": "\ud800"}}, "input.text"),
         ({"input": []}, "input"),
         ({"name": ""}, "name"),
         ({"name": "a b"}, "name"),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -14,11 +15,12 @@ from agent_platform.events.dead_letters import Letter, Reason, Source, send_lett
 from agent_platform.events.envelope import CloudEvent
 from agent_platform.events.executions import agent_executed
 from agent_platform.events.redrive import Redrive
+from agent_platform.events.workflows import workflow_ended
 from agent_platform.identity.principal import Principal
 from agent_platform.storage.audit import AuditLog
 from agent_platform.storage.dead_letters import DeadLetter, DeadLetterRepository
 from agent_platform.storage.dynamodb import dynamodb
-from agent_platform.storage.outbox import OutboxEvent, made_at
+from agent_platform.storage.outbox import OutboxEvent
 from agent_platform.storage.payloads import PayloadStore
 from agent_platform.storage.postgres import open_engine
 from agent_platform.storage.queues import sqs
@@ -43,6 +45,7 @@ from tests.fakes.platform_events import an_event
 from tests.fakes.postgres import Server, database, engine
 from tests.fakes.published_workflows import a_startable_workflow, a_user
 from tests.fakes.receiver import Receiver
+from tests.fakes.runs import a_run
 from tests.fakes.webhooks import Hooks, executed, one_call_at_a_time
 from tests.functions.deliver_webhooks.test_handler import batch, from_the_bus, hooks, receiver, waiting
 from tests.functions.project_events.test_handler import letters as projections_queue
@@ -134,17 +137,56 @@ def waits(event: OutboxEvent) -> CloudEvent:
     return CloudEvent.model_validate_json(event.event)
 
 
-def test_a_batch_that_the_relay_gave_up_is_published(bus: str) -> None:
-    events = [waits(agent_executed(an_execution(), OUTBOX_TABLE)) for _ in range(2)]
-    made = sorted(made_at(each.id) for each in events)
+def gave_up(first: datetime, last: datetime) -> dict[str, Any]:
+    """What Lambda sends of a batch of the stream whose records arrived between these moments."""
     info = {
         **STREAM["DDBStreamBatchInfo"],
-        "approximateArrivalOfFirstRecord": f"{made[0]:%Y-%m-%dT%H:%M:%SZ}",
-        "approximateArrivalOfLastRecord": f"{made[-1]:%Y-%m-%dT%H:%M:%SZ}",
+        "approximateArrivalOfFirstRecord": f"{first:%Y-%m-%dT%H:%M:%SZ}",
+        "approximateArrivalOfLastRecord": f"{last:%Y-%m-%dT%H:%M:%SZ}",
     }
+    return message({**STREAM, "DDBStreamBatchInfo": info})
+
+
+def test_a_batch_that_the_relay_gave_up_is_published_and_the_end_of_a_long_run_in_it(bus: str) -> None:
+    now = datetime.now(UTC)
+    began = now - timedelta(hours=3)
+    run = a_run(began_at=began, started_at=began, status="succeeded", finished_at=now)
+    events = [waits(agent_executed(an_execution(), OUTBOX_TABLE)), waits(workflow_ended(run, OUTBOX_TABLE))]
     operator = Operator("relay-bus", relay_events.handler)
-    assert states(operator.redrive(message({**STREAM, "DDBStreamBatchInfo": info}))) == REDRIVEN
+    assert states(operator.redrive(gave_up(now, now))) == REDRIVEN
     assert {each["detail"]["id"] for each in received(bus)} == {each.id for each in events}
+
+
+def test_a_batch_that_the_outbox_has_no_more_stays_open_and_says_where_it_is(bus: str) -> None:
+    day = datetime.now(UTC) - timedelta(days=8)
+    (letter,) = Operator("relay-bus", relay_events.handler).redrive(gave_up(day, day))
+    assert (letter.state, letter.code) == ("open", "not_found")
+    assert "archive" in letter.message
+
+
+def test_a_large_batch_is_published_by_as_many_redrives_as_it_takes(bus: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent_platform.events.relay.CHUNK", 2)
+    monkeypatch.setattr(LambdaContext, "get_remaining_time_in_millis", lambda _: 0)
+    events = [waits(agent_executed(an_execution(), OUTBOX_TABLE)) for _ in range(5)]
+    now, operator = datetime.now(UTC), Operator("relay-bus", relay_events.handler)
+    told = [operator.redrive(gave_up(now, now))[0] for _ in range(3)]
+    assert [(each.state, each.code) for each in told[:2]] == [("open", "unfinished")] * 2
+    assert told[2].state == "redriven"
+    assert sorted(each["detail"]["id"] for each in received(bus)) == sorted(each.id for each in events)
+
+
+def test_an_event_that_the_bus_refused_is_published_from_its_letter_when_the_outbox_has_lost_it(
+    bus: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item: Any = agent_executed(an_execution(), OUTBOX_TABLE).put()["Item"]  # never put: its week is over
+    record = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": item}}
+    with monkeypatch.context() as small:
+        small.setattr("agent_platform.events.publisher.BYTES_PER_CALL", 1)
+        assert relay_events.handler({"Records": [record]}, LambdaContext()) == {"batchItemFailures": []}
+    (letter,) = received(bus)
+    assert letter["reason"]["code"] == "event_too_large"
+    assert states(Operator("relay-bus", relay_events.handler).redrive(message(letter))) == REDRIVEN
+    assert [each["detail"]["id"] for each in received(bus)] == [item["id"]["S"]]
 
 
 def test_an_event_that_the_relay_set_aside_is_published_once_it_is_mended(bus: str) -> None:

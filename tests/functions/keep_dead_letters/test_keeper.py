@@ -1,12 +1,13 @@
 """Dead letters on their way from a queue to an operator."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from agent_platform.errors import DeadLetterBusy, DeadLetterClosed, FunctionFailed
-from agent_platform.events.dead_letters import LETTER_BYTES, Letter, Reason, fitting
+from agent_platform.events.dead_letters import LETTER_BYTES, UNDELIVERED, Letter, Reason, fitting
 from agent_platform.events.letter_masks import masked
 from agent_platform.events.redrive import Redrive
 from agent_platform.storage.dead_letters import DeadLetterRepository
@@ -43,6 +44,46 @@ def test_a_message_that_comes_twice_is_one_letter(letters: DeadLetterRepository)
     again = record(own(a=1).model_dump_json())
     assert Keeper(letters, {ARN: "webhooks"}).take([again, again]) == {"batchItemFailures": []}
     assert letters.count_open("webhooks") == 1
+
+
+def counted(capsys: pytest.CaptureFixture[str]) -> dict[str, int]:
+    """The metrics that were written since the last look: what an alarm sums up, by name."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert {(each["source"], each["service"]) for each in lines} <= {("webhooks", "dead_letters")}
+    return {
+        metric["Name"]: sum(each[metric["Name"]])
+        for each in lines
+        for metrics in each["_aws"]["CloudWatchMetrics"]
+        for metric in metrics["Metrics"]
+    }
+
+
+def test_each_letter_is_counted_as_it_arrives_and_once_more_where_nobody_knows(
+    letters: DeadLetterRepository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not how many are open: the index that tells is behind, and a number that stays rings no second alarm."""
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "AgentPlatform-test")
+    keeper, first = Keeper(letters, {ARN: "webhooks"}), record(own(a=1).model_dump_json())
+
+    keeper.take([first, record(own(a=2).model_dump_json(), "m2")])
+    assert counted(capsys) == {"DeadLettersArrived": 2}
+    # The batch comes again, because its function died before it had counted.
+    keeper.take([first])
+    assert counted(capsys) == {"DeadLettersArrived": 1}
+
+
+def test_what_a_receiver_did_not_take_counts_for_itself_and_what_the_queue_gave_up_does_not(
+    letters: DeadLetterRepository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "AgentPlatform-test")
+    refused = own().model_copy(update={"reason": Reason(code=UNDELIVERED, message="500")})
+    given_up = record('{"delivery": {"webhook_id": "w", "event_id": "e"}}', "m2")
+    given_up["attributes"] |= {"DeadLetterQueueSourceArn": ARN, "ApproximateReceiveCount": "6"}
+
+    Keeper(letters, {ARN: "webhooks"}).take([record(refused.model_dump_json()), given_up])
+
+    assert counted(capsys) == {"DeadLettersArrived": 1, "DeliveriesGivenUp": 1}
+    assert {each.code for each in letters.list_of("open", ["webhooks"]).items} == {UNDELIVERED, "receives_exhausted"}
 
 
 def test_an_unknown_shape_is_kept_whole(letters: DeadLetterRepository) -> None:

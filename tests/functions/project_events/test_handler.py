@@ -17,6 +17,7 @@ from agent_platform.events.envelope import CloudEvent
 from agent_platform.events.incoming import Incoming, read_event
 from agent_platform.storage.audit import AuditLog
 from agent_platform.storage.postgres import open_engine
+from agent_platform.storage.projections import ProjectionTables
 from agent_platform.storage.queues import sqs
 from functions.project_events import handler as module
 from functions.project_events.requests import KafkaRange, Redrive
@@ -203,6 +204,62 @@ def test_a_database_that_does_not_answer_fails_the_whole_batch(
     assert received(letters) == []
 
 
+@pytest.fixture
+def queue(letters: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The queue of events as its template makes it: what is taken is hidden for twelve minutes."""
+    url: str = boto3.client("sqs").create_queue(QueueName="projections", Attributes={"VisibilityTimeout": "720"})[
+        "QueueUrl"
+    ]
+    monkeypatch.setenv("PROJECTION_QUEUE_URL", url)
+    return url
+
+
+def taken(url: str, *texts: str, tries: int) -> dict[str, Any]:
+    """A batch as Lambda takes it out of the queue for the nth time."""
+    batch, client = from_queue(*texts), boto3.client("sqs")
+    for each in batch["Records"]:
+        client.send_message(QueueUrl=url, MessageBody=each["body"])
+    found = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    for each, message in zip(batch["Records"], found, strict=True):
+        each |= {"receiptHandle": message["ReceiptHandle"], "attributes": {"ApproximateReceiveCount": str(tries)}}
+    return batch
+
+
+@pytest.mark.parametrize(("tries", "seconds"), [(1, [15, 15]), (2, [120, 120]), (3, []), (7, [])])
+def test_a_passing_failure_of_the_database_delays_a_batch_by_seconds_and_an_outage_uses_up_no_tries(
+    letters: str,
+    queue: str,
+    postgres: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    tries: int,
+    seconds: list[int],
+) -> None:
+    batch = taken(queue, text(an_event()), text(an_event()), tries=tries)
+    monkeypatch.setenv("DATABASE_SECRET_ARN", store_secret("gone", postgres.secret("absent")))
+    asked, change = list[int](), sqs().change_message_visibility_batch
+
+    def watch(**request: Any) -> Any:
+        asked.extend(each["VisibilityTimeout"] for each in request["Entries"])
+        answer = change(**request)
+        assert not answer.get("Failed")
+        return answer
+
+    monkeypatch.setattr(sqs(), "change_message_visibility_batch", watch)
+    with pytest.raises(StorageUnavailable):
+        call(batch)
+    assert asked == seconds
+
+
+def test_a_batch_that_cannot_be_brought_back_sooner_comes_when_its_queue_says(
+    letters: str, queue: str, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = taken(queue, text(an_event()), tries=1)
+    monkeypatch.setenv("DATABASE_SECRET_ARN", store_secret("gone", postgres.secret("absent")))
+    monkeypatch.setenv("PROJECTION_QUEUE_URL", queue + "-gone")
+    with pytest.raises(StorageUnavailable, match="database"):
+        call(batch)
+
+
 def test_a_range_of_a_topic_is_done_again(letters: str, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     events = [an_event(), an_event(note="\0"), an_event()]
 
@@ -229,7 +286,38 @@ def test_a_rebuild_tells_how_far_it_is(letters: str, engine: Engine) -> None:
     assert done["projections"] == [
         {"name": name, "applied_seq": 3, "head": 3} for name in ("usage", "workflow_history")
     ]
+    assert done["rebuild_to"] == 3
     assert projected(engine) == before
+
+
+def test_a_rebuild_that_events_finished_is_complete_for_whoever_goes_on_with_it(letters: str, engine: Engine) -> None:
+    call(from_queue(text(an_event())))
+    ProjectionTables(engine).begin_rebuild()
+    call(from_queue(text(an_event())))
+    before = ProjectionTables(engine).states()
+    assert call({"rebuild": True, "rebuild_to": 1})["complete"] is True
+    assert ProjectionTables(engine).states() == before
+
+
+@pytest.mark.parametrize("rebuilding", [True, False])
+def test_projections_that_fail_while_they_are_built_anew_keep_no_event_from_being_kept(
+    letters: str, engine: Engine, monkeypatch: pytest.MonkeyPatch, rebuilding: bool
+) -> None:
+    call(from_queue(text(an_event())))
+    if rebuilding:
+        ProjectionTables(engine).begin_rebuild()
+
+    def fail(*_: object, **__: object) -> None:
+        raise StorageUnavailable("The statement took too long.")
+
+    monkeypatch.setattr(ProjectionTables, "apply", fail)
+    event = an_event()
+    if rebuilding:
+        assert call(from_queue(text(event))) == {"batchItemFailures": []}
+    else:
+        with pytest.raises(StorageUnavailable):
+            call(from_queue(text(event)))
+    assert kept(engine)[-1] == event.id
 
 
 def test_the_chain_is_checked_on_request(letters: str, engine: Engine, postgres: Server, database: str) -> None:
@@ -250,6 +338,7 @@ def test_the_chain_is_checked_on_request(letters: str, engine: Engine, postgres:
         {"redrive": {"event": "{}", "kafka": {"topic": "t", "partition": 0, "first": 0, "last": 0}}},
         {"rebuild": False},
         {"rebuild": True, "verify": True},
+        {"rebuild": True, "rebuild_to": -1},
         {"verify": True, "from_seq": 0},
         {"anything": "else"},
     ],

@@ -136,18 +136,41 @@ def test_of_a_hundred_records_with_one_poisoned_ninety_nine_are_heard_and_the_on
     assert event.id == letter.event_id
 
 
-def test_a_time_of_the_outbox_is_published_again_oldest_first(bus: str, recorder: OutboxRecorder):
+def test_a_time_of_the_outbox_is_published_again_and_each_subject_in_order(bus: str, recorder: OutboxRecorder):
     before = datetime.now(UTC)
     executions = [an_execution(agent_id=f"post/agent-{number % 3}") for number in range(12)]
     for execution in executions:
         recorder.record(execution)
     hour = {"from": before.isoformat(), "to": (before + timedelta(hours=1)).isoformat()}
-    assert relay_events.handler({"redrive": hour}, LambdaContext()) == {"done": 12, "failed": []}
+    answer = relay_events.handler({"redrive": hour}, LambdaContext())
+    assert answer == {"done": 12, "set_aside": 0, "failed": []}
     events = heard(bus)
     assert {event.data["id"] for event in events} == {execution.id for execution in executions}
-    assert [event.id for event in events] == sorted(event.id for event in events)
+    for subject in {event.subject for event in events}:
+        heard_of = [event.id for event in events if event.subject == subject]
+        assert heard_of == sorted(heard_of)
     earlier = {"from": (before - timedelta(hours=1)).isoformat(), "to": (before - timedelta(seconds=1)).isoformat()}
-    assert relay_events.handler({"redrive": earlier}, LambdaContext()) == {"done": 0, "failed": []}
+    nothing = relay_events.handler({"redrive": earlier}, LambdaContext())
+    assert (nothing["done"], [each["code"] for each in nothing["failed"]]) == (0, ["not_found"])
+
+
+def test_a_time_that_one_call_is_too_short_for_is_gone_on_with(
+    bus: str, recorder: OutboxRecorder, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("agent_platform.events.relay.CHUNK", 5)
+    monkeypatch.setattr(LambdaContext, "get_remaining_time_in_millis", lambda _: relay_events.RESERVE_MILLISECONDS)
+    before = datetime.now(UTC)
+    executions = [an_execution(agent_id=f"post/agent-{number % 3}") for number in range(12)]
+    for execution in executions:
+        recorder.record(execution)
+    order, done = {"from": before.isoformat(), "to": datetime.now(UTC).isoformat()}, list[int]()
+    while order:
+        answer = json.loads(json.dumps(relay_events.handler({"redrive": order}, LambdaContext())))
+        assert answer["failed"] == []
+        done.append(answer["done"])
+        order = answer.get("next")
+    assert done == [5, 5, 2]
+    assert sorted(event.data["id"] for event in heard(bus)) == sorted(execution.id for execution in executions)
 
 
 def test_what_the_outbox_has_no_more_cannot_be_published_again(bus: str):

@@ -2,20 +2,30 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from agent_platform.errors import ConfigurationError, InvalidInput, StorageUnavailable
 from agent_platform.identity.principal import Principal
+from agent_platform.ids import new_id
+from agent_platform.storage.dead_letters import DeadLetter, DeadLetterRepository
 from agent_platform.storage.dynamodb import dynamodb
+from agent_platform.storage.payloads import PayloadStore
 from agent_platform.storage.runs import Run
 from agent_platform.workflows.runs import Startable
 from functions.track_workflow import handler as module
 from functions.track_workflow import tracker as tracking
 from functions.track_workflow.handler import handler
-from tests.fakes.aws import APPROVALS_TABLE, EXECUTIONS_TABLE, OUTBOX_TABLE, PAYLOADS_BUCKET, RUNS_TABLE
+from tests.fakes.aws import (
+    APPROVALS_TABLE,
+    DEAD_LETTERS_TABLE,
+    EXECUTIONS_TABLE,
+    OUTBOX_TABLE,
+    PAYLOADS_BUCKET,
+    RUNS_TABLE,
+)
 from tests.fakes.gateway import LambdaContext
 from tests.fakes.machines import MachinesInMemory
 from tests.fakes.runs import MACHINE
@@ -27,6 +37,7 @@ ENVIRONMENT = {
     "APPROVALS_TABLE": APPROVALS_TABLE,
     "EXECUTIONS_TABLE": EXECUTIONS_TABLE,
     "OUTBOX_TABLE": OUTBOX_TABLE,
+    "DEAD_LETTERS_TABLE": DEAD_LETTERS_TABLE,
     "PAYLOADS_BUCKET": PAYLOADS_BUCKET,
 }
 
@@ -146,6 +157,39 @@ def test_the_sweep_delivers_decisions_and_goes_on_past_one_that_cannot_be(
     monkeypatch.setattr(approvals, "deliver", deliver)
     assert handler({"sweep": True}, LambdaContext())["delivered"] == 1
     assert delivered == ["a-2"]
+
+
+def keep_letter(source: str) -> None:
+    now = datetime.now(UTC)
+    fields: dict[str, Any] = {"id": new_id(), "source": source, "state": "open", "code": "refused", "message": "no"}
+    letter = DeadLetter.model_validate(fields | {"tries": 1, "failed_at": now, "arrived_at": now})
+    DeadLetterRepository(DEAD_LETTERS_TABLE, PayloadStore(PAYLOADS_BUCKET)).keep(letter, {})
+
+
+def test_the_sweep_shows_how_many_dead_letters_are_open_where_there_are_any(
+    machines: MachinesInMemory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "AgentPlatform-test")
+    for source in ("webhooks", "projections", "projections", "tracking"):
+        keep_letter(source)
+    count = DeadLetterRepository.count_open
+
+    def is_throttled_once(letters: DeadLetterRepository, source: str) -> int:
+        if source == "projections":
+            raise StorageUnavailable("Throttled.")
+        return count(letters, source)
+
+    handler({"sweep": True}, LambdaContext())
+    assert shown(capsys) == {"projections": 2, "webhooks": 1, "tracking": 1}
+    monkeypatch.setattr(DeadLetterRepository, "count_open", is_throttled_once)
+    handler({"sweep": True}, LambdaContext())
+    assert shown(capsys) == {"webhooks": 1, "tracking": 1}
+
+
+def shown(capsys: pytest.CaptureFixture[str]) -> dict[str, int]:
+    """Open letters by source, as the metric tells."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "OpenDeadLetters" in line]
+    return {each["source"]: each["OpenDeadLetters"][0] for each in lines}
 
 
 def test_the_sweep_takes_up_nothing_new_when_its_time_is_nearly_over(

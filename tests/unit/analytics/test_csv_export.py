@@ -9,6 +9,16 @@ import pytest
 from pydantic import BaseModel
 
 from agent_platform.analytics.csv_export import csv_text
+from agent_platform.analytics.reports import (
+    AgentFigures,
+    Consumption,
+    ErrorFigures,
+    GroupFigures,
+    Point,
+    SpeedFigures,
+    UserFigures,
+    WorkflowFigures,
+)
 from agent_platform.storage.executions import Timestamp, Usd
 
 
@@ -29,16 +39,23 @@ def cells(*rows: Row) -> list[list[str]]:
 
 
 def test_a_header_names_the_columns_also_where_there_are_no_rows() -> None:
-    assert csv_text([], Row) == "name,count,change,at,inner.spent\r\n"
+    assert csv_text([], Row) == "name,at,count,change,inner.spent\r\n"
+
+
+def test_what_a_row_is_about_stands_before_its_figures() -> None:
+    reports = (Point, AgentFigures, GroupFigures, UserFigures, ErrorFigures, SpeedFigures, WorkflowFigures, Consumption)
+    first = ("period", "agent_id,group", "group", "user_id,email", "code,agent_id", "name", "workflow_id", "kind,id")
+    for report, begins in zip(reports, first, strict=True):
+        assert csv_text([], report).startswith(f"{begins},")
 
 
 def test_numbers_stay_numbers_negative_ones_too() -> None:
     row = Row(name="a", count=-3, change=-0.5, at=datetime(2026, 11, 22, tzinfo=UTC), inner=Inner(spent=Decimal("1.5")))
-    assert cells(row)[1] == ["a", "-3", "-0.5", "2026-11-22T00:00:00Z", "1.5"]
+    assert cells(row)[1] == ["a", "2026-11-22T00:00:00Z", "-3", "-0.5", "1.5"]
 
 
 def test_nothing_is_an_empty_cell() -> None:
-    assert cells(Row(name=None))[1] == ["", "0", "", "", "0.0"]
+    assert cells(Row(name=None))[1] == ["", "", "0", "", "0.0"]
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,32 @@ def test_the_deployment_allows_one_address_and_port_and_no_other() -> None:
             egress.check(url)
 
 
+@pytest.mark.parametrize(
+    ("url", "allow"),
+    [
+        ("http://127.0.0.1:9000/", "127.0.0.1:9000"),
+        ("http://localhost:9000/", "127.0.0.1:9000"),
+        ("https://127.0.0.1/", "127.0.0.1:443"),
+        ("http://[::1]:9000/", "[::1]:9000"),
+    ],
+)
+def test_a_laptop_tells_how_a_server_on_it_is_reached_and_a_real_deployment_does_not(url: str, allow: str) -> None:
+    with pytest.raises(EgressRefused) as on_a_laptop:
+        Egress("", resolve=resolve).check(url)
+    assert f"`EGRESS_ALLOW={allow}`" in on_a_laptop.value.public_detail
+    Egress(allow, resolve=lambda *_: ["127.0.0.1"]).check(url)
+    with pytest.raises(EgressRefused) as elsewhere:
+        Egress(resolve=resolve).check(url)
+    assert "EGRESS_ALLOW" not in elsewhere.value.public_detail
+
+
+@pytest.mark.parametrize("url", ["http://hooks.example.com/", "https://intranet.example.com/", "http://8.8.8.8/"])
+def test_there_is_no_such_hint_about_somebody_elses_server(url: str) -> None:
+    with pytest.raises(EgressRefused) as raised:
+        Egress("", resolve=resolve).check(url)
+    assert "EGRESS_ALLOW" not in raised.value.public_detail
+
+
 @pytest.mark.parametrize("allow", ["localhost:9000", "127.0.0.1", "9000", "127.0.0.1:http", "http://127.0.0.1:9000"])
 def test_what_the_deployment_allows_must_be_addresses_and_ports(allow: str) -> None:
     with pytest.raises(ConfigurationError, match=r"127\.0\.0\.1:9000"):

@@ -14,7 +14,7 @@ from agent_platform.events.envelope import CloudEvent, traceparent
 from agent_platform.events.executions import agent_executed
 from agent_platform.storage.executions import Failure
 from agent_platform.storage.outbox import RETENTION_SECONDS
-from tests.fakes.executions import STARTED, an_execution
+from tests.fakes.executions import an_execution
 
 CLOUDEVENTS = {
     "type": "object",
@@ -122,13 +122,15 @@ def test_every_event_has_an_id_of_its_own_even_of_the_same_execution():
 
 def test_an_event_waits_in_the_outbox_for_a_week_under_its_subject():
     outgoing = agent_executed(an_execution(), "outbox")
-    put = outgoing.put()
+    written = datetime(2026, 4, 7, 12, 0, 0, 123_456, UTC)  # whatever the execution's time was
+    put = outgoing.put(written)
     assert put["TableName"] == "outbox"
     assert put["Item"] == {
         "subject": {"S": "post/parcel-weigher"},
         "id": {"S": json.loads(outgoing.event)["id"]},
         "event": {"S": outgoing.event},
-        "expires_at": {"N": str(int((STARTED + timedelta(milliseconds=1200)).timestamp()) + RETENTION_SECONDS)},
+        "written_at": {"N": str(int(written.timestamp()) * 1000 + 123)},
+        "expires_at": {"N": str(int(written.timestamp()) + RETENTION_SECONDS)},
     }
     assert "attribute_not_exists" in put["ConditionExpression"]
 

@@ -1,18 +1,21 @@
 """Kafka: what arrives there, in which order, and what becomes of what cannot."""
 
+import ctypes
 import json
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any
 
 import pytest
-from confluent_kafka import Message, Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from agent_platform.errors import ConfigurationError, StorageUnavailable
 from agent_platform.events.envelope import CloudEvent
 from agent_platform.events.kafka import KafkaPublisher, client_config
 from agent_platform.events.publishing import Outcome
 from agent_platform.settings import KafkaSettings
+from infra_cdk.local.kafka_server import MockCluster
 from tests.fakes.aws import store_secret
 from tests.fakes.kafka import KafkaBrokers, kafka_brokers
 
@@ -108,6 +111,80 @@ class TestRefused:
         assert {*outcome.refused} == {batch[2].id}
         assert "MSG_SIZE_TOO_LARGE" in outcome.refused[batch[2].id].message
         assert numbers(kafka_brokers.read("agent.executed")) == [0, 1, 3, 4]
+
+
+BROKERS_SAY = [KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD, KafkaError.RECORD_LIST_TOO_LARGE]
+PRODUCE = 0
+
+
+class TestRefusedTogether:
+    """An answer of a broker is about a record batch: the client repeats it for each event in it.
+
+    On a slow machine events may go out in two requests, of which one is refused: then order is not kept.
+    """
+
+    @pytest.fixture
+    def brokers(self) -> Iterator[KafkaBrokers]:
+        self.cluster = MockCluster()
+        self.cluster.create_topic("agent.executed")
+        yield KafkaBrokers(",".join(f"{host}:{port}" for host, port in self.cluster.addresses), "")
+        self.cluster._call("rd_kafka_mock_cluster_destroy", self.cluster._mock, returns=None)
+
+    @pytest.fixture
+    def answer(self) -> Callable[..., None]:
+        """What the brokers say to the next requests to take records; 0 is that they do."""
+
+        def push(*codes: int) -> None:
+            errors = (ctypes.c_int * len(codes))(*codes)
+            arguments = ctypes.c_int16(PRODUCE), ctypes.c_size_t(len(codes)), errors
+            name = "rd_kafka_mock_push_request_errors_array"
+            self.cluster._call(name, self.cluster._mock, *arguments, returns=None)
+
+        return push
+
+    @pytest.mark.parametrize("code", BROKERS_SAY)
+    def test_what_is_said_of_a_hundred_is_believed_of_none(
+        self, brokers: KafkaBrokers, answer: Callable[..., None], code: int
+    ):
+        publisher = KafkaPublisher(brokers.settings, seconds=20)
+        assert publisher.publish(events(1)) == Outcome()
+        answer(code)
+        assert publisher.publish(events(100, pad="x" * 2_000)) == Outcome()
+        assert sorted(numbers(brokers.read("agent.executed"))[1:]) == [*range(100)]
+
+    def test_what_is_said_of_one_alone_is_believed_and_the_others_arrive(
+        self, brokers: KafkaBrokers, answer: Callable[..., None]
+    ):
+        publisher = KafkaPublisher(brokers.settings, seconds=20)
+        publisher.publish(events(1))
+        batch = events(10)
+        answer(KafkaError.INVALID_RECORD, 0, KafkaError.INVALID_RECORD)
+        outcome = publisher.publish(batch)
+        assert outcome.again == set()
+        ((refused, why),) = outcome.refused.items()
+        assert "INVALID_RECORD" in why.message
+        arrived = sorted(numbers(brokers.read("agent.executed"))[1:])
+        assert arrived == [number for number, event in enumerate(batch) if event.id != refused]
+
+    def test_a_single_event_is_asked_about_once(self, brokers: KafkaBrokers, answer: Callable[..., None]):
+        publisher = KafkaPublisher(brokers.settings, seconds=20)
+        publisher.publish(events(1))
+        (event,) = events(1)
+        answer(KafkaError.INVALID_RECORD)
+        assert {*publisher.publish([event]).refused} == {event.id}
+
+    def test_where_the_time_is_up_nothing_is_given_up(
+        self, brokers: KafkaBrokers, answer: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    ):
+        publisher = KafkaPublisher(brokers.settings, seconds=20)
+        publisher.publish(events(1))
+        clock = iter([0.0, 0.0, 1.0, 2.0, 21.0])  # one of them is sent alone
+        monkeypatch.setattr("agent_platform.events.kafka.monotonic", lambda: next(clock, 21.0))
+        batch = events(5)
+        answer(KafkaError.INVALID_RECORD)
+        outcome = publisher.publish(batch)
+        assert outcome.refused == {}
+        assert outcome.again == {event.id for event in batch[1 : len(outcome.again) + 1]} != set()
 
 
 class TestDown:

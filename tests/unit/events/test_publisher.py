@@ -192,6 +192,22 @@ class TestRefusedForGood:
         outcome = bus.publish(batch)
         assert (outcome.again, {*outcome.refused}) == (set(), {batch[4].id})
 
+    def test_looking_for_it_ends_with_the_time_of_the_batch(
+        self, bus: EventBridgePublisher, refusing: list[Any], monkeypatch: pytest.MonkeyPatch
+    ):
+        clock, calls = [0.0], list[int]()
+
+        def judge(sent: list[dict[str, Any]]) -> dict[str, Any] | int:
+            calls.append(len(sent))
+            clock[0] += 7  # a slow bus
+            return 400 if len(sent) > 1 else entries(TAKEN)
+
+        monkeypatch.setattr(publisher, "monotonic", lambda: clock[0])
+        refusing.append(judge)
+        batch = events(10)
+        assert bus.publish(batch) == Outcome(again={event.id for event in batch[2:]})
+        assert calls == [10, 1, 1]
+
 
 class TestDown:
     """A bus that does not answer, or is not there."""

@@ -17,6 +17,7 @@ from agent_platform.errors import (
 )
 from agent_platform.events import redrive as module
 from agent_platform.events.redrive import Redrive
+from agent_platform.events.relay_orders import RESERVE_SECONDS
 from agent_platform.ids import new_id
 from agent_platform.storage.dead_letters import DeadLetter, DeadLetterRepository
 from agent_platform.storage.payloads import PayloadStore, s3
@@ -67,6 +68,13 @@ def test_a_bulk_that_meets_a_failure_of_aws_tells_what_was_done(letters: DeadLet
     assert letters.get(ids[0]).state == "redriven"
     again = service.redrive_all(result.left, "ada", source="webhooks")
     assert (again.redriven, again.left, again.problem) == (ids[2:], [], None)
+
+
+def test_a_bulk_counts_no_other_letters(letters: DeadLetterRepository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each count reads all that are open: of ten thousand, a call would redrive a dozen."""
+    ids = [keep(letters) for _ in range(3)]
+    monkeypatch.setattr(letters, "count_open", lambda _: pytest.fail("counted"))
+    assert redrive(letters, DONE, DONE, DONE).redrive_all(ids, "ada", source="webhooks").redriven == ids
 
 
 def test_a_bulk_whose_table_is_gone_keeps_its_words(
@@ -158,6 +166,43 @@ def test_work_that_fails_again_leaves_the_letter_open(letters: DeadLetterReposit
     failed = redrive(letters, answer).redrive(keep(letters), "ada")
     assert (failed.state, failed.code, failed.tries, failed.changed_by) == ("open", code, 2, "ada")
     assert "abcdefghijkl" not in failed.message
+
+
+HOUR = {"from": "2026-11-22T09:00:00Z", "to": "2026-11-22T10:00:00Z"}
+NOT_TAKEN = {"event_id": "e", "code": "not_taken", "message": "Try again."}
+
+
+def test_a_part_of_the_work_leaves_the_letter_open_with_the_rest(letters: DeadLetterRepository) -> None:
+    asked = list[Any]()
+    rest = {**HOUR, "after": {"subject": "a/b", "id": "e"}, "found": 1200}
+    answers = [{"done": 1200, "failed": [], "next": rest}, {"done": 0, "failed": [NOT_TAKEN], "next": rest}, DONE]
+
+    def call(_: str, payload: dict[str, Any], **__: Any) -> Any:
+        asked.append(payload["redrive"])
+        return answers[len(asked) - 1]
+
+    letter_id, service = keep(letters, {"redrive": HOUR}), Redrive(letters, REDRIVE_FUNCTIONS, call)
+    first = service.redrive(letter_id, "ada")
+    assert (first.state, first.code, first.tries) == ("open", "unfinished", 1)
+    assert "1200 events were found until now" in first.message
+    assert letters.payload(letter_id) == {"redrive": rest}
+    second = service.redrive(letter_id, "ada")
+    assert (second.state, second.code, second.tries) == ("open", "not_taken", 2)
+    assert letters.payload(letter_id) == {"redrive": rest}
+    assert service.redrive(letter_id, "ada").state == "redriven"
+    seconds = module.ANSWER_SECONDS - RESERVE_SECONDS
+    assert asked == [{**HOUR, "seconds": seconds}, {**rest, "seconds": seconds}, {**rest, "seconds": seconds}]
+
+
+def test_what_did_a_part_and_then_fails_keeps_the_rest(letters: DeadLetterRepository) -> None:
+    rest = {**HOUR, "found": 5}
+    part = {"done": 5, "failed": [], "next": rest}
+    service = redrive(letters, part, FunctionFailed("It broke.", kind="KeyError"), StorageUnavailable("Throttled."))
+    letter_id = keep(letters, {"redrive": HOUR})
+    assert [service.redrive(letter_id, "ada").code for _ in range(2)] == ["unfinished", "KeyError"]
+    with pytest.raises(StorageUnavailable):
+        service.redrive(letter_id, "ada")
+    assert letters.payload(letter_id) == {"redrive": rest}
 
 
 @pytest.mark.parametrize("payload", [{"left_out": {"bytes": 1}}, {"body": "?"}])

@@ -1,18 +1,20 @@
 """The relay: every event of a batch is published in order; what nobody can publish is set aside with its reason."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 
-from agent_platform.errors import StorageUnavailable
-from agent_platform.events.dead_letters import Letter
+from agent_platform.errors import InvalidInput, NotFound, StorageUnavailable
+from agent_platform.events.dead_letters import LETTER_BYTES, Letter
 from agent_platform.events.envelope import CloudEvent
 from agent_platform.events.publishing import Outcome, Refusal
 from agent_platform.events.relay import CHUNK, UNREADABLE, Relay
-from agent_platform.storage.outbox import OutboxItem
+from agent_platform.events.relay_orders import RESERVE_SECONDS, OneEvent, Range, relay_order, within
+from agent_platform.storage.outbox import OutboxItem, OutboxPage, OutboxReader, Place, moment_of
 from tests.fakes.log import log
 
 __all__ = ["log"]
@@ -153,12 +155,19 @@ class TestPoison:
             *("agent.executed", "a/b"),
         )
         assert (letter.reason.code, letter.reason.message) == ("event_too_large", "It is too large.")
-        assert letter.payload == {"redrive": {"subject": "a/b", "event_id": "event-2"}}
+        event = record(2)["dynamodb"]["NewImage"]["event"]["S"]
+        assert letter.payload == {"redrive": {"subject": "a/b", "event_id": "event-2", "event": event}}
+
+    def test_an_event_that_is_too_large_for_a_letter_is_only_named(self, letters: Letters):
+        large = json.loads(record(2)["dynamodb"]["NewImage"]["event"]["S"]) | {"data": {"text": "x" * LETTER_BYTES}}
+        relay(Destination(never=ids(2)), letters).take([record(2, event=json.dumps(large))])
+        assert letters[0].payload == {"redrive": {"subject": "a/b", "event_id": "event-2"}}
 
     def test_a_letter_tells_nothing_of_what_the_record_holds(self, letters: Letters):
         told = json.dumps({"type": "agent.imagined", "data": {"secret": "hunter2"}})
         relay(Destination(), letters).take([record(1, event=told)])
         assert "hunter2" not in letters[0].model_dump_json()
+        assert letters[0].payload == {"redrive": {"subject": "a/b", "event_id": "event-1"}}
 
     def test_a_letter_that_cannot_be_sent_leaves_the_batch_undone(self):
         def no_queue(_: Letter) -> None:
@@ -206,35 +215,186 @@ class TestPassing:
         assert letters == []
 
 
-class TestAgain:
-    """Events of the outbox published once more."""
+class Outbox(OutboxReader):
+    """A table of pages; what was read is kept."""
 
-    def items(self, *numbers: int) -> list[OutboxItem]:
-        return [OutboxItem.of(record(n)["dynamodb"]["NewImage"]) for n in numbers]
+    def __init__(self, *pages: Sequence[OutboxItem]) -> None:
+        super().__init__("outbox")
+        self.pages = pages
+        self.read = 0
 
-    def test_they_go_out_under_the_same_ids(self, letters: Letters):
+    def get(self, subject: str, event_id: str) -> OutboxItem:
+        """The item, or that it is gone."""
+        found = (each for page in self.pages for each in page if (each.subject, each.id) == (subject, event_id))
+        if (item := next(found, None)) is None:
+            raise NotFound("It is gone.")
+        return item
+
+    def between(self, start: object, end: object, after: Place | None = None) -> Iterator[OutboxPage]:
+        """What lies behind a place, whenever it was written. Behind page n is the place `#n`."""
+        assert moment_of(start) <= moment_of(end)
+        skip = after is not None
+        for number, page in enumerate(self.pages):
+            places = [*(Place(each.subject, each.id) for each in page), Place("#", str(number))]
+            rest = page
+            if skip:
+                if after not in places:
+                    continue
+                skip, rest = False, page[places.index(after) + 1 :]
+                if after == places[-1]:
+                    continue
+            self.read += 1
+            yield OutboxPage([*rest], places[-1] if number < len(self.pages) - 1 else None)
+
+
+def items(*numbers: int) -> list[OutboxItem]:
+    return [OutboxItem.of(record(n)["dynamodb"]["NewImage"]) for n in numbers]
+
+
+def an_hour(**more: Any) -> Range:
+    now = datetime.now(UTC)
+    order = relay_order({"from": (now - timedelta(hours=1)).isoformat(), "to": now.isoformat(), **more})
+    assert isinstance(order, Range)
+    return order
+
+
+class TestOneAgain:
+    """One event of the outbox, published once more."""
+
+    def test_it_goes_out_under_its_id(self, letters: Letters):
         bus = Destination()
-        asked = self.items(*range(2 * CHUNK + 1))
-        assert relay(bus, letters).publish_again(asked) == {"done": 2 * CHUNK + 1, "failed": []}
-        assert bus.taken == [item.id for item in asked]
+        answer = relay(bus, letters).publish_again(OneEvent(subject="a/b", event_id="event-1"), Outbox(items(1, 2)))
+        assert (answer, bus.taken) == ({"done": 1, "failed": []}, ids(1))
 
-    def test_each_that_fails_is_named_with_its_reason_and_no_second_letter(self, letters: Letters):
-        bus = Destination("event-1", never=ids(3))
-        asked = [*self.items(1, 2, 3), OutboxItem("a/b", "event-4", "poison")]
-        answer = relay(bus, letters).publish_again(asked)
-        assert answer["done"] == 1
-        assert [(each["event_id"], each["code"]) for each in answer["failed"]] == [
-            ("event-1", "not_taken"),
-            ("event-3", "event_too_large"),
-            ("event-4", UNREADABLE),
-        ]
+    @pytest.mark.parametrize(
+        ("item", "code"),
+        [(*items(1), "not_taken"), (*items(3), "event_too_large"), (OutboxItem("a/b", "event-4", "?"), UNREADABLE)],
+    )
+    def test_why_it_failed_is_answered_without_a_second_letter(self, letters: Letters, item: OutboxItem, code: str):
+        order = OneEvent(subject="a/b", event_id=item.id)
+        answer = relay(Destination("event-1", never=ids(3)), letters).publish_again(order, Outbox([item]))
+        assert (answer["done"], [(each["event_id"], each["code"]) for each in answer["failed"]]) == (
+            *(0, [(item.id, code)]),
+        )
         assert letters == []
 
-    def test_where_time_ends_it_says_from_where_to_go_on(self, letters: Letters):
-        left = iter([True, False])
-        asked = [*self.items(*range(CHUNK)), OutboxItem("a/b", "019d43c3-d27b-7000-971c-7ab6e8a922f8", "{}")]
-        answer = relay(Destination(), letters).publish_again(asked, lambda: next(left))
-        assert answer["done"] == CHUNK
-        (failure,) = answer["failed"]
-        assert (failure["event_id"], failure["code"]) == (asked[-1].id, "out_of_time")
-        assert "2026-03-31T12:00:00.123000+00:00" in failure["message"]
+    def test_what_the_outbox_has_no_more_comes_from_its_letter(self, letters: Letters):
+        bus = Destination(never=ids(2))
+        relay(bus, letters).take([record(2)])
+        order = relay_order(letters[0].payload["redrive"])
+        bus.never.clear()
+        assert relay(bus, letters).publish_again(order, Outbox([])) == {"done": 1, "failed": []}
+        assert bus.taken == ids(2)
+
+    def test_what_was_mended_in_the_outbox_goes_before_the_letter(self, letters: Letters):
+        bus = Destination()
+        order = OneEvent(subject="a/b", event_id="event-1", event="as it was")
+        assert relay(bus, letters).publish_again(order, Outbox(items(1)))["done"] == 1
+
+    def test_a_letter_without_the_event_cannot_be_done_once_the_outbox_lost_it(self, letters: Letters):
+        with pytest.raises(NotFound):
+            relay(Destination(), letters).publish_again(OneEvent(subject="a/b", event_id="event-1"), Outbox([]))
+
+
+class TestRangeAgain:
+    """All that was written in a time, published once more."""
+
+    def test_they_go_out_under_the_same_ids_page_by_page(self, letters: Letters):
+        bus = Destination()
+        outbox = Outbox(items(*range(2 * CHUNK + 1)), [], items(*range(500, 503)))
+        answer = relay(bus, letters).publish_again(an_hour(), outbox)
+        assert answer == {"done": 2 * CHUNK + 4, "set_aside": 0, "failed": []}
+        assert bus.taken == ids(*range(2 * CHUNK + 1), *range(500, 503))
+
+    @pytest.mark.parametrize("pages", [[[]], [[], [], []]])
+    def test_a_time_of_which_nothing_is_left_is_no_success(self, letters: Letters, pages: list[list[OutboxItem]]):
+        answer = relay(Destination(), letters).publish_again(an_hour(), Outbox(*pages))
+        assert (answer["done"], [each["code"] for each in answer["failed"]]) == (0, ["not_found"])
+        for place in ("archive", "audit log", "docs/operations.md"):
+            assert place in answer["failed"][0]["message"]
+        assert "next" not in answer
+
+    def test_a_time_that_begins_before_the_week_that_is_kept_is_done_as_far_as_it_goes(self, letters: Letters):
+        began = (datetime.now(UTC) - timedelta(days=7, minutes=1)).isoformat()
+        order = Range.model_validate({"from": began, "to": datetime.now(UTC).isoformat()})
+        answer = relay(Destination(), letters).publish_again(order, Outbox(items(1, 2)))
+        assert (answer["done"], [each["code"] for each in answer["failed"]]) == (2, ["expired"])
+
+    def test_where_time_ends_the_next_order_goes_on_until_all_is_done(self, letters: Letters):
+        bus, calls = Destination(), 0
+        outbox = Outbox(items(*range(250)), [], items(*range(250, 320)), [])
+        order, done = an_hour(), 0
+        while True:
+            answer = relay(bus, letters).publish_again(order, outbox, lambda: False)
+            calls, done = calls + 1, done + answer["done"]
+            assert answer["failed"] == []
+            if "next" not in answer:
+                break
+            rest = relay_order(json.loads(json.dumps(answer["next"])))
+            assert isinstance(rest, Range)
+            assert rest.found == done
+            order = rest
+        assert bus.taken == ids(*range(320))
+        assert (
+            calls == 6
+        )  # three parts of the first page, and the others; the last page holds nothing, and is no failure
+
+    def test_nothing_is_read_ahead_of_what_is_published(self, letters: Letters):
+        outbox = Outbox(items(1), items(2), items(3))
+        relay(Destination(), letters).publish_again(an_hour(), outbox, lambda: False)
+        assert outbox.read == 1
+
+    def test_whoever_asks_says_how_long_it_may_take(self, letters: Letters, monkeypatch: pytest.MonkeyPatch):
+        clock = iter([0.0, 4.0, 11.0])
+        monkeypatch.setattr("agent_platform.events.relay.monotonic", lambda: next(clock))
+        outbox = Outbox(items(1), items(2), items(3))
+        assert relay(Destination(), letters).publish_again(an_hour(seconds=10), outbox)["done"] == 2
+
+    def test_an_event_that_is_not_taken_is_where_to_go_on(self, letters: Letters):
+        bus = Destination("event-3")
+        outbox = Outbox(items(*range(1, 6)), items(6))
+        answer = relay(bus, letters).publish_again(an_hour(), outbox)
+        assert (answer["done"], [(each["event_id"], each["code"]) for each in answer["failed"]]) == (
+            *(2, [("event-3", "not_taken")]),
+        )
+        assert "event-6" not in bus.taken
+        bus.again.clear()
+        rest = relay_order(answer["next"])
+        assert relay(bus, letters).publish_again(rest, outbox) == {"done": 4, "set_aside": 0, "failed": []}
+        assert bus.taken[-4:] == ids(3, 4, 5, 6)
+
+    def test_what_nobody_can_publish_gets_a_letter_of_its_own_so_that_it_holds_up_nothing(self, letters: Letters):
+        outbox = Outbox([*items(1, 2), OutboxItem("a/b", "event-3", "poison")])
+        answer = relay(Destination(never=ids(2)), letters).publish_again(an_hour(), outbox)
+        assert answer == {"done": 1, "set_aside": 2, "failed": []}
+        assert letters.codes() == [("event-2", "event_too_large"), ("event-3", UNREADABLE)]
+
+    @pytest.mark.parametrize(
+        "wanted",
+        [
+            None,
+            [],
+            {},
+            {"from": "2026-03-31T12:00:00Z"},
+            {"from": 1, "to": 2},
+            {"from": "a", "to": "b", "after": {"subject": "a/b", "id": ""}},
+            {"from": "a", "to": "b", "found": -1},
+            {"from": "a", "to": "b", "hunter2": 1},
+            {"event_id": "e"},
+            {"event_id": "e", "subject": ""},
+            {"event_id": "e", "subject": "a/b", "event": {}},
+        ],
+    )
+    def test_an_order_that_is_none_is_refused_in_words(self, wanted: Any):
+        with pytest.raises(InvalidInput, match="Name one event by its `subject`") as refused:
+            relay_order(wanted)
+        assert "hunter2" not in refused.value.detail
+
+
+def test_only_a_time_of_the_outbox_is_told_how_long_somebody_waits() -> None:
+    assert within({"redrive": {"from": "a", "to": "b"}}, 24) == {
+        "redrive": {"from": "a", "to": "b", "seconds": 24 - RESERVE_SECONDS}
+    }
+    assert within({"redrive": {"from": "a", "to": "b"}}, 5)["redrive"]["seconds"] == 1
+    for other in ({"redrive": {"event": "{}"}}, {"redrive": "?"}, {"detail": {"from": "a"}}, {}):
+        assert within(other, 24) == other

@@ -13,6 +13,13 @@ from agent_platform.events.schema_file import breaks_of, event_schemas, read_sch
 
 AGENT_EXECUTED = "agent.executed.schema.json"
 COMMAND = "python -m agent_platform.events.schema_file"
+PUBLISHED = {
+    AGENT_EXECUTED,
+    "workflow.started.schema.json",
+    "workflow.completed.schema.json",
+    "workflow.failed.schema.json",
+}
+"""What readers were told. Names are added here, never taken away."""
 
 
 def edited(text: str, **fields: Any) -> str:
@@ -28,8 +35,10 @@ def edited(text: str, **fields: Any) -> str:
     return json.dumps(schema)
 
 
-def test_a_reader_of_the_committed_schemas_can_go_on():
-    broken = breaks_of(read_schemas(), event_schemas())
+def test_a_reader_of_the_published_schemas_can_go_on():
+    published = read_schemas(schema_file.PUBLISHED)
+    assert published.keys() >= PUBLISHED, "what was published stays: fetch it from an earlier commit"
+    broken = breaks_of(published, event_schemas())
     assert broken == {}, "\n".join(f"{name}: {each}" for name, found in broken.items() for each in found)
 
 
@@ -56,6 +65,8 @@ def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder for the schemas."""
     folder = tmp_path / "schemas"
     monkeypatch.setattr(schema_file, "TARGET", folder)
+    monkeypatch.setattr(schema_file, "PUBLISHED", folder / "published")
+    monkeypatch.setattr("sys.argv", ["schema_file"])
     return folder
 
 
@@ -93,6 +104,37 @@ def test_nothing_is_written_where_a_reader_would_break_and_each_break_has_a_reme
     ]
     assert all(". Remedy: " in line for line in lines)
     assert last == "Nothing was written: readers of these events would break."
+
+
+def test_a_schema_that_was_deleted_is_held_to_what_was_published(
+    target: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    with monkeypatch.context() as release:
+        release.setattr("sys.argv", ["schema_file", "--publish"])
+        assert schema_file.main() == 0
+    assert read_schemas(target / "published") == read_schemas(target) == event_schemas()
+    for path in target.glob("*.json"):
+        path.unlink()
+    now = event_schemas()
+    now[AGENT_EXECUTED] = edited(now[AGENT_EXECUTED], tool_calls=None)
+    monkeypatch.setattr(schema_file, "event_schemas", lambda: now)
+
+    for arguments in (["schema_file"], ["schema_file", "--publish"]):
+        monkeypatch.setattr("sys.argv", arguments)
+        assert schema_file.main() == 1
+        assert f"{AGENT_EXECUTED}: data.tool_calls: it is gone" in capsys.readouterr().err
+    assert read_schemas(target) == {}
+
+
+def test_what_is_written_is_published_by_a_release_alone(target: Path, monkeypatch: pytest.MonkeyPatch):
+    schema_file.main()
+    assert read_schemas(target / "published") == {}
+    now = event_schemas()
+    now[AGENT_EXECUTED] = edited(now[AGENT_EXECUTED], shelf={"type": "string"})
+    monkeypatch.setattr(schema_file, "event_schemas", lambda: now)
+    monkeypatch.setattr("sys.argv", ["schema_file", "--publish"])
+    assert schema_file.main() == 0
+    assert "shelf" in read_schemas(target / "published")[AGENT_EXECUTED]
 
 
 def test_a_type_of_event_is_never_given_up(target: Path, capsys: pytest.CaptureFixture[str]):

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from agent_platform.events.envelope import CloudEvent
+from agent_platform.ids import new_id
 from agent_platform.storage.audit import AuditLog
 from infra_cdk.local import catch_up
 from infra_cdk.local.bridge_cloud import Functions, Unreachable
@@ -67,6 +68,11 @@ def put(tables: Any, *events: CloudEvent) -> None:
         tables.put_item(TableName=OUTBOX_TABLE, Item=item)
 
 
+def put_letter(tables: Any, state: str, event_id: str | None = None) -> None:
+    item = {"id": {"S": new_id()}, "state": {"S": state}} | ({"event_id": {"S": event_id}} if event_id else {})
+    tables.put_item(TableName=DEAD_LETTERS_TABLE, Item=item)
+
+
 def some_events(count: int) -> list[CloudEvent]:
     """In the order of their ids."""
     return sorted((an_event() for _ in range(count)), key=lambda event: event.id)
@@ -98,14 +104,28 @@ def test_what_the_audit_log_lacks_is_published_again_in_the_order_in_which_it_ha
 
 
 def test_what_became_a_dead_letter_is_left_to_the_operator(tables: Any, postgres: Server, database: str) -> None:
-    lost, letter = some_events(2)
-    put(tables, lost, letter)
-    tables.put_item(TableName=DEAD_LETTERS_TABLE, Item={"id": {"S": "1"}, "event_id": {"S": letter.id}})
-    tables.put_item(TableName=DEAD_LETTERS_TABLE, Item={"id": {"S": "2"}})
+    lost, *given_up = some_events(4)
+    put(tables, lost, *given_up)
+    for event, state in zip(given_up, ("open#relay-kafka", "open#projections", "discarded#projections"), strict=True):
+        put_letter(tables, state, event.id)
+    put_letter(tables, "open#relay-kafka")  # a range of time names no event
 
     found = catching_up(tables, Relay(), postgres, database).missing()
 
     assert found == [Place(lost.id, lost.subject)]
+
+
+@pytest.mark.parametrize("state", ["open#webhooks", "open#relay-bus", "redriven#relay-kafka", "redriven#projections"])
+def test_a_letter_about_something_else_or_done_again_keeps_no_event_out_of_the_audit_log(
+    tables: Any, postgres: Server, database: str, state: str
+) -> None:
+    (event,) = some_events(1)
+    put(tables, event)
+    put_letter(tables, state, event.id)
+
+    found = catching_up(tables, Relay(), postgres, database).missing()
+
+    assert found == [Place(event.id, event.subject)]
 
 
 def test_a_relay_that_fails_or_is_not_reached_is_asked_again(

@@ -6,16 +6,20 @@ import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.event import listen
 from sqlalchemy.exc import ProgrammingError
 
+from agent_platform.cursors import encode_cursor
 from agent_platform.errors import EventNotStorable, InvalidCursor, InvalidInput
 from agent_platform.events.envelope import CloudEvent
-from agent_platform.storage import audit
-from agent_platform.storage.audit import AuditLog, canonical
+from agent_platform.storage import audit, audit_chain
+from agent_platform.storage.audit import AuditLog
+from agent_platform.storage.audit_chain import canonical
 from agent_platform.storage.postgres import open_engine, transaction
 from tests.fakes.platform_events import an_event, kept
 from tests.fakes.postgres import Server, database, engine
@@ -23,6 +27,7 @@ from tests.fakes.postgres import Server, database, engine
 __all__ = ["database", "engine"]
 
 ZERO = "0" * 64
+MOMENT = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -192,7 +197,7 @@ def test_whoever_changes_the_past_is_found_out(
 def test_a_break_is_found_in_whatever_portions_the_log_is_checked(
     filled: AuditLog, postgres: Server, database: str, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "VERIFIED_AT_ONCE", at_once)
+    monkeypatch.setattr(audit_chain, "VERIFIED_AT_ONCE", at_once)
     assert filled.verify().verified_to == 9
     tamper(postgres, database, "DELETE FROM audit_log WHERE seq = 5")
     assert filled.verify().broken_at == 5
@@ -204,7 +209,7 @@ def test_a_break_is_found_in_whatever_portions_the_log_is_checked(
 def test_a_check_ends_where_its_time_does_and_goes_on_from_there(
     filled: AuditLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "VERIFIED_AT_ONCE", 2)
+    monkeypatch.setattr(audit_chain, "VERIFIED_AT_ONCE", 2)
     first = filled.verify(time_left=lambda: False)
     assert (first.verified_from, first.verified_to, first.intact) == (1, 2, True)
     assert filled.verify(first.verified_to + 1).verified_to == 9
@@ -264,12 +269,67 @@ def test_entries_are_listed_newest_first_by_what_is_asked_for(log: AuditLog) -> 
 
     first = log.page(owner="user-1", limit=2)
     assert [entry.seq for entry in first.items] == [10, 8]
-    log.append([kept(an_event(owner="user-1"))])  # a list goes on where it was
+    later = an_event(owner="user-1").model_copy(update={"time": now + timedelta(days=1)})
+    log.append([kept(later)])  # a list goes on where it was
     second = log.page(owner="user-1", limit=3, cursor=first.next_cursor)
     assert [entry.seq for entry in second.items] == [6, 4, 2]
     assert second.next_cursor is None
     with pytest.raises(InvalidCursor):
         log.page(owner="user-0", cursor=first.next_cursor)
+
+
+def test_what_occurred_at_one_moment_comes_page_by_page_without_a_gap(log: AuditLog) -> None:
+    log.append([kept(an_event().model_copy(update={"time": MOMENT})) for _ in range(5)])
+    log.append([kept(an_event().model_copy(update={"time": MOMENT - timedelta(days=1)}))])  # late, and earlier
+    found, cursor = list[int](), None
+    while True:
+        page = log.page(limit=2, cursor=cursor)
+        found += [entry.seq for entry in page.items]
+        if (cursor := page.next_cursor) is None:
+            break
+    assert found == [5, 4, 3, 2, 1, 6]
+
+
+@pytest.mark.parametrize("told", ["yesterday", "0001-01-01T00:00:00+14:00"])
+def test_a_cursor_with_a_time_that_is_none_is_refused(filled: AuditLog, told: str) -> None:
+    forged = encode_cursor([told, 3], audit=[None, None, None], between=[None, None])
+    with pytest.raises(InvalidCursor):
+        filled.page(cursor=forged)
+
+
+@pytest.mark.parametrize("asked", [{}, {"type_": "agent.executed"}, {"subject": "a/1"}, {"owner": "user-1"}])
+@pytest.mark.parametrize("page", [1, 2])
+def test_a_time_long_ago_is_found_without_reading_all_that_came_since(
+    log: AuditLog, engine: Engine, postgres: Server, database: str, asked: dict[str, str], page: int
+) -> None:
+    """A year of entries, of which each filter keeps a part; a day at its beginning is asked for."""
+    tamper(
+        postgres,
+        database,
+        """INSERT INTO audit_log SELECT g, 'e' || g, 'agent.executed', 'a/' || g % 5, 'user-' || g % 2,
+        timestamptz '2025-01-01' + g * interval '30 minutes', now(), '{}', '{}', sha256('x'), sha256('x')
+        FROM generate_series(1, 20000) AS g""",
+    )
+    postgres.administer("ANALYZE audit_log", database)
+    statements = list[tuple[str, Any]]()
+    listen(engine, "before_cursor_execute", lambda *told: statements.append((told[2], told[3])))
+    range_ = {"start": datetime(2025, 1, 2, tzinfo=UTC), "end": datetime(2025, 1, 9, tzinfo=UTC)}
+
+    found = log.page(limit=10, **asked, **range_)  # type: ignore[arg-type]
+    if page == 2:
+        found = log.page(limit=10, cursor=found.next_cursor, **asked, **range_)  # type: ignore[arg-type]
+
+    assert len(found.items) == 10
+    statement, parameters = next(each for each in reversed(statements) if "FROM audit_log" in each[0])
+    with engine.connect() as connection:
+        told = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).scalar_one()
+    assert read_rows(told[0]["Plan"]) < 100
+
+
+def read_rows(plan: dict[str, Any]) -> int:
+    """How many rows a plan's scans looked at, those that they let go included."""
+    mine = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0) if "Relation Name" in plan else 0
+    return mine + sum(read_rows(each) for each in plan.get("Plans", []))
 
 
 def test_an_export_comes_in_portions(filled: AuditLog) -> None:

@@ -20,7 +20,13 @@ from agent_platform.ids import new_id
 from agent_platform.storage import transactions
 from agent_platform.storage.counters import AgentCounters
 from agent_platform.storage.dynamodb import dynamodb
-from agent_platform.storage.executions import RETENTION_DAYS, Execution, ExecutionRepository, Failure
+from agent_platform.storage.executions import (
+    RETENTION_DAYS,
+    Execution,
+    ExecutionRepository,
+    ExecutionStatus,
+    Failure,
+)
 from agent_platform.storage.outbox import RETENTION_SECONDS, OutboxEvent
 from agent_platform.storage.payloads import INLINE_BYTES
 from agent_platform.storage.transactions import LAST_TRIES, TRIES, Rider
@@ -113,9 +119,10 @@ class TestRecording:
 
     def test_each_item_expires_in_its_time(self, repository: ExecutionRepository):
         execution = record(repository, an_execution())
-        started, finished = (int(moment.timestamp()) for moment in (execution.started_at, execution.finished_at))
+        started = int(execution.started_at.timestamp())
         assert [item["expires_at"]["N"] for item in items(EXECUTIONS_TABLE)] == [str(started + RETENTION_DAYS * 86_400)]
-        assert [item["expires_at"]["N"] for item in items(OUTBOX_TABLE)] == [str(finished + RETENTION_SECONDS)]
+        (event,) = items(OUTBOX_TABLE)
+        assert int(event["expires_at"]["N"]) == int(event["written_at"]["N"]) // 1000 + RETENTION_SECONDS
         assert "expires_at" not in items(AGENT_METRICS_TABLE)[0]
 
     @pytest.mark.parametrize("character", ["x", "é", "\\", "\0", "📦"])
@@ -335,6 +342,20 @@ class TestListing:
         mine = [record(repository, an_execution()).id for _ in range(6)]
         record(repository, an_execution(owner="user-2"))
         assert self.walked(repository, "user-1", limit) == sorted(mine, reverse=True)
+
+    @pytest.mark.parametrize("status", [None, "succeeded"])
+    @pytest.mark.parametrize(("limit", "sizes"), [(1, [1] * 6), (3, [3, 3]), (4, [4, 2]), (6, [6])])
+    def test_the_last_page_says_that_it_is_the_last(
+        self, repository: ExecutionRepository, status: ExecutionStatus | None, limit: int, sizes: list[int]
+    ):
+        for _ in range(6):
+            record(repository, an_execution())
+        found, cursor = list[int](), None
+        while not found or cursor:
+            page = repository.list_by_owner("user-1", status=status, limit=limit, cursor=cursor)
+            found.append(len(page.items))
+            cursor = page.next_cursor
+        assert found == sizes
 
     def test_a_list_shows_the_summary_alone(self, repository: ExecutionRepository):
         execution = record(repository, an_execution(cost_usd=Decimal("0.000123")))

@@ -1,8 +1,9 @@
 """Projections: each entry of the log counts once, strange values hold nobody up, a rebuild gives the same."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,13 +11,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
+from sqlalchemy.event import listen
 
 from agent_platform.analytics.ledger import Ledger
 from agent_platform.analytics.projections import Projections
 from agent_platform.events.envelope import CloudEvent
 from agent_platform.storage.audit import AuditLog
-from agent_platform.storage.postgres import open_engine
+from agent_platform.storage.postgres import open_engine, transaction
 from agent_platform.storage.projections import NAMES, ProjectionTables
 from tests.fakes.generated_events import execution_events, recount, run_events
 from tests.fakes.platform_events import an_event, kept
@@ -178,7 +180,7 @@ class TestRebuild:
         assert [(state.applied_seq, state.rebuilding) for state in states] == [(10, True)] * 2
         assert projected(engine) != before[1]
         states = projections.rebuild()  # goes on, does not begin again
-        assert (states, projected(engine)) == before
+        assert ([replace(state, rebuild_to=0) for state in states], projected(engine)) == before
 
     def test_what_arrives_meanwhile_is_in_it(self, log: AuditLog, engine: Engine) -> None:
         projections = Projections(ProjectionTables(engine), chunk=2)
@@ -201,6 +203,63 @@ class TestRebuild:
         tables.apply("usage", 100)
         tables.begin_rebuild()
         assert [state.applied_seq for state in tables.states()] == [4, 0]
+
+    def test_one_that_events_finished_is_not_begun_anew_by_whoever_goes_on_with_it(
+        self, log: AuditLog, engine: Engine
+    ) -> None:
+        projections = Projections(ProjectionTables(engine), chunk=10)
+        log.append([kept(an_event()) for _ in range(30)])
+        projections.advance()
+        interrupted = projections.rebuild(lambda: False)
+        assert [(state.applied_seq, state.rebuild_to) for state in interrupted] == [(10, 30)] * 2
+        for _ in range(2):
+            log.append([kept(an_event())])
+            projections.keep_up()
+        states = projections.rebuild(lambda: False, to=30)
+        assert [(state.applied_seq, state.rebuilding) for state in states] == [(32, False)] * 2
+        assert [state.applied_seq for state in projections.rebuild(lambda: False)] == [10, 10]  # a new order
+
+
+class TestLive:
+    """Those who bring events keep the projections up, many at a time."""
+
+    def test_what_somebody_else_is_at_is_left_to_them(
+        self, log: AuditLog, engine: Engine, engines: list[Engine]
+    ) -> None:
+        log.append([kept(an_event()) for _ in range(5)])
+        live = Projections(ProjectionTables(engines[0]), chunk=2)
+        with transaction(engine) as somebody:
+            somebody.execute(text("SELECT FROM projections WHERE name = 'usage' FOR UPDATE"))
+            live.keep_up()  # does not wait
+        assert [state.applied_seq for state in live.states()] == [0, 5]
+        live.keep_up()
+        assert [state.applied_seq for state in live.states()] == [5, 5]
+
+    @pytest.mark.parametrize("way", [Projections.keep_up, Projections.advance])
+    def test_what_was_left_to_whoever_was_at_it_is_applied_by_them(
+        self, log: AuditLog, engine: Engine, engines: list[Engine], way: Callable[[Projections], object]
+    ) -> None:
+        """Events come while the last chunk of each projection is under way, and whoever brings them goes away."""
+        log.append([kept(an_event()) for _ in range(2)])
+        another = Projections(ProjectionTables(engines[0]))
+        to_come = [an_event(), an_event()]
+
+        def meanwhile(*told: Any) -> None:
+            if to_come and told[2].startswith("UPDATE projections"):
+                AuditLog(engines[0]).append([kept(to_come.pop())])
+                another.keep_up()
+
+        listen(engine, "before_cursor_execute", meanwhile)
+        way(Projections(ProjectionTables(engine)))
+        assert [state.applied_seq for state in another.states()] == [4, 4]
+
+    def test_each_takes_one_chunk_of_a_rebuild(self, log: AuditLog, engine: Engine) -> None:
+        projections = Projections(ProjectionTables(engine), chunk=10)
+        log.append([kept(an_event()) for _ in range(30)])
+        projections.advance()
+        ProjectionTables(engine).begin_rebuild()
+        projections.keep_up()
+        assert [(state.applied_seq, state.rebuilding) for state in projections.states()] == [(10, True)] * 2
 
 
 JSON = st.recursive(

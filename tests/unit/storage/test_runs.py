@@ -12,7 +12,7 @@ from agent_platform.errors import InvalidCursor, RunNotFound
 from agent_platform.events.workflows import workflow_ended, workflow_started
 from agent_platform.storage.dynamodb import dynamodb
 from agent_platform.storage.payloads import PayloadStore
-from agent_platform.storage.runs import Run, RunFailure, RunRepository
+from agent_platform.storage.runs import Run, RunFailure, RunRepository, RunStatus
 from tests.fakes.aws import OUTBOX_TABLE, PAYLOADS_BUCKET, RUNS_TABLE
 from tests.fakes.runs import STARTED, a_run
 
@@ -148,6 +148,21 @@ def test_runs_are_listed_newest_first_by_owner_by_workflow_and_by_status(runs: R
     assert [run.id for run in rest.items] == [mine[3], mine[2], mine[0]]
     with pytest.raises(InvalidCursor):
         runs.list_by_owner("user-2", status="running", cursor=first.next_cursor)
+
+
+@pytest.mark.parametrize("status", [None, "running"])
+@pytest.mark.parametrize(("limit", "sizes"), [(1, [1] * 4), (2, [2, 2]), (3, [3, 1]), (4, [4])])
+def test_the_last_page_says_that_it_is_the_last(
+    runs: RunRepository, status: RunStatus | None, limit: int, sizes: list[int]
+):
+    for number in range(4):
+        create(runs, a_run(), f"claim {number}")
+    found, cursor = list[int](), None
+    while not found or cursor:
+        page = runs.list_by_owner("user-1", status=status, limit=limit, cursor=cursor)
+        found.append(len(page.items))
+        cursor = page.next_cursor
+    assert found == sizes
 
 
 def test_open_runs_are_those_without_an_end_oldest_first(runs: RunRepository, monkeypatch: pytest.MonkeyPatch):

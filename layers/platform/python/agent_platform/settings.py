@@ -93,8 +93,8 @@ class EgressSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
-    egress_allow: str = ""
-    """`address:port` of each, joined by commas."""
+    egress_allow: str | None = None
+    """`address:port` of each, joined by commas; None where the deployment knows no such thing."""
 
 
 class GovernanceSettings(BudgetSettings):
@@ -217,6 +217,7 @@ class TrackWorkflowSettings(CommonSettings):
     approvals_table: str
     executions_table: str
     outbox_table: str
+    dead_letters_table: str
     payloads_bucket: str
 
 
@@ -265,6 +266,8 @@ class ProjectEventsSettings(CommonSettings, DatabaseSettings, KafkaSettings):
     """Environment of `functions/project_events`. It reads from Kafka itself only to redrive a range of a topic."""
 
     dead_letters_queue_url: str
+    projection_queue_url: str = ""
+    """The queue that brings events; none where Kafka does."""
 
 
 class KeepDeadLettersSettings(CommonSettings):

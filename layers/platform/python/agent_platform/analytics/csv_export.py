@@ -3,7 +3,8 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from decimal import Decimal
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -13,8 +14,11 @@ the full-width forms of the first."""
 
 
 def csv_text(rows: Sequence[BaseModel], model: type[BaseModel]) -> str:
-    """A header with the fields' names, a line per row; what is nested gets a column per field (`budget.spent_usd`)."""
-    columns = [name for name, _ in _columns(model)]
+    """A header with the fields' names, a line per row; what is nested gets a column per field (`budget.spent_usd`).
+
+    What a row is about stands first: its texts and moments, then its numbers.
+    """
+    columns = [name for name, _ in sorted(_columns(model), key=lambda each: _is_number(each[1]))]
     written = io.StringIO(newline="")
     writer = csv.writer(written)
     writer.writerow(columns)
@@ -31,6 +35,10 @@ def _columns(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, An
             yield from _columns(kind, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", kind
+
+
+def _is_number(kind: Any) -> bool:
+    return any(isinstance(each, type) and issubclass(each, int | float | Decimal) for each in get_args(kind) or [kind])
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from agent_platform.analytics.histogram import merged
 from agent_platform.analytics.periods import Grain, Range, check_grain
+from agent_platform.analytics.projections import CHUNK
 from agent_platform.analytics.question import Order, Question, whose
 from agent_platform.analytics.reports import (
     AgentFigures,
@@ -37,7 +38,7 @@ from agent_platform.errors import Forbidden
 from agent_platform.identity.principal import Principal
 from agent_platform.resilience.account import user_account
 from agent_platform.resilience.budgets import Budget, Budgets
-from agent_platform.storage.projections import ProjectionTables
+from agent_platform.storage.projections import ProjectionName, ProjectionTables
 from agent_platform.storage.usage import Usage, UsageFilter, UsageQueries
 from agent_platform.storage.workflow_history import RunFilter, WorkflowHistoryQueries
 
@@ -161,7 +162,7 @@ class AnalyticsManager:
         """How runs of workflows went; the filters by agent, group and model do not apply."""
         which = RunFilter(asked.range.start, asked.range.end, owner=whose(asked, who))
         return Workflows(
-            **self._head(asked),
+            **self._head(asked, "workflow_history"),
             items=[WorkflowFigures.of(each) for each in self.history.by_workflow(which, limit=limit)],
             failures=[FailedRun.of(each) for each in self.history.failures(which, limit=FAILURES)],
         )
@@ -176,14 +177,15 @@ class AnalyticsManager:
         items = [self._consumption(kind, id_, known.get(id_, (None,))[0], budget) for (kind, _, id_), budget in nearest]
         return BudgetConsumption(mine=mine, items=items)
 
-    def _head(self, asked: Question) -> dict[str, object]:
-        states = self.projections.states()
-        known = [state.as_of for state in states if state.as_of]
+    def _head(self, asked: Question, name: ProjectionName = "usage") -> dict[str, object]:
+        """What a report from this projection says of itself."""
+        (state,) = (each for each in self.projections.states() if each.name == name)
         return {
             "start": asked.range.start,
             "end": asked.range.end,
-            "as_of": max(known, default=None),
-            "complete": not any(state.rebuilding for state in states),
+            "as_of": state.as_of,
+            # The few entries that are being applied just now do not count.
+            "complete": not state.rebuilding and state.head - state.applied_seq <= CHUNK,
         }
 
     def _filter(self, asked: Question, who: Principal, range_: Range | None = None) -> UsageFilter:

@@ -24,15 +24,28 @@ class Projections:
 
     def advance(self, time_left: Callable[[], bool] = lambda: True) -> list[ProjectionState]:
         """Apply what the log has beyond each projection, until `time_left` says no."""
-        return [self._advance(name, time_left) for name in NAMES]
+        for name in NAMES:
+            self._advance(name, time_left)
+        return self.states()
 
-    def rebuild(self, time_left: Callable[[], bool] = lambda: True) -> list[ProjectionState]:
-        """Empty all projections and fill them again; or, where that is under way, go on with it."""
-        self._tables.begin_rebuild()
+    def keep_up(self, time_left: Callable[[], bool] = lambda: True) -> None:
+        """As `advance`, for those who bring events, many at a time: what somebody else is at is left to them.
+
+        Of a rebuild each takes one chunk. The rest is the operator's, and no batch of events stays for it.
+        """
+        for name in NAMES:
+            self._advance(name, time_left, live=True)
+
+    def rebuild(self, time_left: Callable[[], bool] = lambda: True, *, to: int | None = None) -> list[ProjectionState]:
+        """Empty all projections and fill them again; or, where that is under way, go on with it.
+
+        Args:
+            to: the `rebuild_to` that an earlier call answered, to go on with that one even if it is done by now.
+        """
+        self._tables.begin_rebuild(to)
         return self.advance(time_left)
 
-    def _advance(self, name: ProjectionName, time_left: Callable[[], bool]) -> ProjectionState:
-        state = self._tables.apply(name, self._chunk)
-        while state.applied_seq < state.head and time_left():
-            state = self._tables.apply(name, self._chunk)
-        return state
+    def _advance(self, name: ProjectionName, time_left: Callable[[], bool], *, live: bool = False) -> None:
+        while state := self._tables.apply(name, self._chunk, wait=not live):
+            if state.applied_seq >= state.head or not time_left() or (live and state.rebuilding):
+                return

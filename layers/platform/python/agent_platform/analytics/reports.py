@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from agent_platform.resilience.budgets import Budget
 from agent_platform.storage.executions import Timestamp, Usd
@@ -13,8 +13,21 @@ if TYPE_CHECKING:  # what is answered is described without loading a database dr
     from agent_platform.storage.usage import Usage
     from agent_platform.storage.workflow_history import PastRun, WorkflowUsage
 
-Share = Annotated[float | None, Field(ge=0, le=1, description="Of what is over and was not cancelled; null for none")]
-Milliseconds = Annotated[float | None, Field(description="Milliseconds, within 5 %; null where nothing ran")]
+
+def _rounded(digits: int) -> AfterValidator:
+    """So that nobody reads thirteen decimals of what is within 5 %."""
+    return AfterValidator(lambda value: None if value is None else round(value, digits))
+
+
+SHARE_DIGITS = 6
+Share = Annotated[
+    float | None,
+    Field(ge=0, le=1, description="Of what is over and was not cancelled; null for none"),
+    _rounded(SHARE_DIGITS),
+]
+Milliseconds = Annotated[
+    float | None, Field(description="Milliseconds, within 5 %; null where nothing ran"), _rounded(3)
+]
 
 
 class Model(BaseModel):
@@ -100,7 +113,7 @@ class ErrorFigures(Model):
     agent_id: str
     group: str
     count: int
-    share: float = Field(description="Of all failures in the range")
+    share: Annotated[float, _rounded(SHARE_DIGITS)] = Field(description="Of all failures in the range")
 
 
 class SpeedFigures(Speeds):
@@ -161,7 +174,9 @@ class Consumption(Model):
     id: str
     name: str | None = Field(description="The user's e-mail address")
     budget: Budget
-    used_share: float | None = Field(description="Spent and reserved, of the ceiling; null for a ceiling of zero")
+    used_share: Annotated[float | None, _rounded(SHARE_DIGITS)] = Field(
+        description="Spent and reserved, of the ceiling; null for a ceiling of zero"
+    )
     projected_usd: Usd = Field(description="What the month costs if it goes on as it began")
 
 
@@ -171,7 +186,9 @@ class Report(Model):
     start: Timestamp
     end: Timestamp = Field(description="The first moment after it")
     as_of: Timestamp | None = Field(description="When the newest event counted here occurred; null before the first")
-    complete: bool = Field(description="false while the figures are being computed anew from the audit log")
+    complete: bool = Field(
+        description="false while more of the audit log is still to be counted: in a rebuild, or after an outage"
+    )
 
 
 class Overview(Report):

@@ -87,16 +87,17 @@ class _Destination:
 class Egress:
     """Sends requests to the public internet, and to nothing else but the addresses that the deployment allows."""
 
-    def __init__(self, allow: str = "", *, resolve: Resolver | None = None, trust: str | None = None) -> None:
+    def __init__(self, allow: str | None = None, *, resolve: Resolver | None = None, trust: str | None = None) -> None:
         """Prepare.
 
         Args:
             allow: `address:port` of private servers that may be reached all the same, also without TLS, joined by
-                commas: for a laptop and its tests.
+                commas: for a laptop and its tests. None where nobody can have one allowed.
             resolve: how names are looked up, instead of the system's way.
             trust: PEM text of the authorities whose certificates are believed, instead of the system's.
         """
-        self._allowed = frozenset(_allowed(each) for each in allow.split(",") if each.strip())
+        self._on_a_laptop = allow is not None
+        self._allowed = frozenset(_allowed(each) for each in (allow or "").split(",") if each.strip())
         self._resolve = resolve or _look_up
         self._trust = trust
         self._tls: ssl.SSLContext | None = None
@@ -150,15 +151,27 @@ class Egress:
         port = _port(parsed)
         ordinary = parsed.scheme == "https" and port in PORTS
         if not ordinary and all(port != each for _, each in self._allowed):
-            raise _out_of_order(parsed)
+            raise EgressRefused(_out_of_order(parsed) + self._hint(host, port))
         addresses = self._addresses(host, port, bounds)
         if not all((each, port) in self._allowed for each in addresses):
             if not ordinary:
-                raise _out_of_order(parsed)
+                raise EgressRefused(_out_of_order(parsed) + self._hint(host, port))
             if not all(is_public(each) or (each, port) in self._allowed for each in addresses):
                 # Not what it resolves to: that would tell about the network the platform runs in.
-                raise EgressRefused("The address leads to a host that is not on the public internet.")
+                told = "The address leads to a host that is not on the public internet."
+                raise EgressRefused(told + self._hint(host, port))
         return _Destination(parsed.scheme or "", host, port, parsed.request_uri, addresses)
+
+    def _hint(self, host: str, port: int) -> str:
+        """On a laptop, how a server of one's own is reached all the same."""
+        try:
+            address = ip_address("127.0.0.1" if host.lower() == "localhost" else host)
+        except ValueError:
+            return ""
+        if not self._on_a_laptop or is_public(str(address)):
+            return ""
+        allow = f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+        return f" A server of yours is reached if the platform is started with `EGRESS_ALLOW={allow}`."
 
     def _addresses(self, host: str, port: int, bounds: Bounds) -> Sequence[str]:
         """Looked up in a thread, because the system's resolver knows no deadline."""
@@ -269,10 +282,10 @@ def _parsed(url: str) -> Url:
     return parsed
 
 
-def _out_of_order(parsed: Url) -> EgressRefused:
+def _out_of_order(parsed: Url) -> str:
     if parsed.scheme != "https":
-        return EgressRefused("The address must begin with `https://`.")
-    return EgressRefused(f"The address must use port {' or '.join(map(str, sorted(PORTS)))}.")
+        return "The address must begin with `https://`."
+    return f"The address must use port {' or '.join(map(str, sorted(PORTS)))}."
 
 
 def _origin(url: str) -> tuple[str, str, int]:

@@ -11,6 +11,9 @@ from agent_platform.storage.queues import Queue
 
 Source = Literal["relay-bus", "relay-kafka", "projections", "webhooks", "tracking", "triggers"]
 
+UNDELIVERED = "webhook_undelivered"
+"""The code of a letter about a delivery that a receiver did not take until the last try."""
+
 LETTER_BYTES = 250_000
 """Below 256 KiB, so that queues with SQS's former limit take a letter as well as those with today's 1 MiB."""
 _MESSAGE_CHARACTERS = 2000

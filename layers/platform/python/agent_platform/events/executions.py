@@ -23,5 +23,4 @@ def agent_executed(execution: Execution, table: str) -> OutboxEvent:
         id=event.id,
         subject=event.subject,
         event=event.model_dump_json(exclude_none=True),
-        created_at=int(event.time.timestamp()),
     )

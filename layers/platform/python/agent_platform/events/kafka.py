@@ -5,8 +5,10 @@ event's JSON, its key the subject, and headers repeat what a consumer routes by.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from agent_platform.errors import ConfigurationError, StorageUnavailable
@@ -95,6 +97,19 @@ def _credentials(settings: KafkaSettings) -> tuple[str, str]:
     return str(username), str(password)
 
 
+@dataclass(slots=True)
+class _Sent:
+    """What became of events that were sent together: those in neither are with the brokers.
+
+    Attributes:
+        waiting: without an answer.
+        refused: for good, but the brokers' answer is about a record batch, and librdkafka repeats it for each event.
+    """
+
+    waiting: set[str] = field(default_factory=set)
+    refused: dict[str, Refusal] = field(default_factory=dict)
+
+
 class KafkaPublisher:
     """Publishes on Kafka. Imports the client, and connects, with the first batch.
 
@@ -121,12 +136,13 @@ class KafkaPublisher:
             return outcome
         began = datetime.now(UTC)
         producer = self._connected()
-        waiting = {event.id: event for event in events}
-        for event in events:
-            if not self._produce(producer, event, waiting, outcome):
-                break  # what follows must not overtake it
-        producer.flush(self._seconds)
-        outcome.again |= waiting.keys()
+        deadline = monotonic() + self._seconds
+        sent = self._send(producer, events, outcome, deadline)
+        outcome.again |= sent.waiting
+        if len(events) == 1:
+            outcome.refused |= sent.refused
+        else:
+            self._send_singly(producer, [each for each in events if each.id in sent.refused], outcome, deadline)
         if outcome.again:
             reason = self._trouble or "The brokers did not take them in time."
             get_logger().warning("events_not_taken_by_kafka", extra={"events": len(outcome.again), "reason": reason})
@@ -134,9 +150,33 @@ class KafkaPublisher:
         record_sent(events, "kafka", began, refused=outcome.again | outcome.refused.keys())
         return outcome
 
-    def _produce(
-        self, producer: "Producer", event: CloudEvent, waiting: dict[str, CloudEvent], outcome: Outcome
-    ) -> bool:
+    def _send(self, producer: "Producer", events: Sequence[CloudEvent], outcome: Outcome, deadline: float) -> _Sent:
+        """Send in order, and wait for the answers; what the client itself refuses is told in the outcome."""
+        sent = _Sent({event.id for event in events})
+        for event in events:
+            if not self._produce(producer, event, sent, outcome):
+                break  # what follows must not overtake it
+        producer.flush(max(0.0, deadline - monotonic()))
+        return sent
+
+    def _send_singly(
+        self, producer: "Producer", events: Sequence[CloudEvent], outcome: Outcome, deadline: float
+    ) -> None:
+        """Send each of a refused batch alone: one bad event must not take the others with it.
+
+        Something of its subject that was sent in a later record batch may be there before it.
+        """
+        left = list(events)
+        # Where something is without an answer, all of these come again with it.
+        while left and not outcome.again and monotonic() < deadline:
+            alone = self._send(producer, left[:1], outcome, deadline)
+            if alone.waiting:
+                break
+            outcome.refused |= alone.refused
+            left = left[1:]
+        outcome.again |= {event.id for event in left}
+
+    def _produce(self, producer: "Producer", event: CloudEvent, sent: _Sent, outcome: Outcome) -> bool:
         """Hand one event to the producer; False where it takes nothing more."""
         from confluent_kafka import KafkaException
 
@@ -146,7 +186,7 @@ class KafkaPublisher:
                 value=event.model_dump_json(exclude_none=True).encode(),
                 key=event.subject.encode(),
                 headers=_headers(event),
-                on_delivery=self._told(event.id, waiting, outcome),
+                on_delivery=self._told(event.id, sent),
             )
         except BufferError:
             return False
@@ -155,18 +195,18 @@ class KafkaPublisher:
             if not _is_final(fault):
                 self._trouble = fault.str()
                 return False
-            del waiting[event.id]
+            sent.waiting.discard(event.id)
             outcome.refused[event.id] = _refusal(fault)
         return True
 
-    def _told(self, event_id: str, waiting: dict[str, CloudEvent], outcome: Outcome) -> Callable[..., None]:
+    def _told(self, event_id: str, sent: _Sent) -> Callable[..., None]:
         def tell(error: "KafkaError | None", _: "Message") -> None:
-            if error is None:
-                waiting.pop(event_id, None)
-            elif not _is_final(error):
+            if error is not None and not _is_final(error):
                 self._trouble = error.str()
-            elif waiting.pop(event_id, None) is not None:
-                outcome.refused[event_id] = _refusal(error)
+                return
+            if error is not None and event_id in sent.waiting:
+                sent.refused[event_id] = _refusal(error)
+            sent.waiting.discard(event_id)
 
         return tell
 

@@ -84,20 +84,20 @@ class EventBridgePublisher:
                     break
                 if attempt:
                     self._pause(attempt)
-                waiting = self._put(waiting, outcome)
+                waiting = self._put(waiting, outcome, deadline)
             outcome.again |= {event.id for event in waiting}
             held |= {event.subject for event in waiting}
         record_sent(events, "aws_eventbridge", began, bus=self.bus, refused=outcome.again | outcome.refused.keys())
         return outcome
 
-    def _put(self, events: Sequence[CloudEvent], outcome: Outcome) -> list[CloudEvent]:
+    def _put(self, events: Sequence[CloudEvent], outcome: Outcome, deadline: float) -> list[CloudEvent]:
         """One call; returns what it did not take and another may."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             answer = _eventbridge().put_events(Entries=[self._entry(event) for event in events])
         except ClientError as error:
-            return self._refused_whole(events, outcome, error)
+            return self._refused_whole(events, outcome, deadline, error)
         except BotoCoreError as error:
             get_logger().warning("bus_does_not_answer", extra={"reason": type(error).__name__})
             return list(events)
@@ -111,7 +111,9 @@ class EventBridgePublisher:
                 left.append(event)
         return left
 
-    def _refused_whole(self, events: Sequence[CloudEvent], outcome: Outcome, error: "ClientError") -> list[CloudEvent]:
+    def _refused_whole(
+        self, events: Sequence[CloudEvent], outcome: Outcome, deadline: float, error: "ClientError"
+    ) -> list[CloudEvent]:
         """What is left of a call that was refused as a whole: one bad entry must not hold up the others."""
         code = error.response.get("Error", {}).get("Code", "unknown")
         if code in ("AccessDeniedException", "ResourceNotFoundException"):
@@ -120,7 +122,11 @@ class EventBridgePublisher:
             get_logger().warning("bus_refuses", extra={"reason": code})
             return list(events)
         if len(events) > 1:
-            return [left for event in events for left in self._put([event], outcome)]
+            left: list[CloudEvent] = []
+            for event in events:
+                # Each call may take as long as all of them should.
+                left += [event] if monotonic() > deadline else self._put([event], outcome, deadline)
+            return left
         why = f"The bus refuses the event for good: {code}: {error.response['Error'].get('Message', '')}"
         outcome.refused[events[0].id] = Refusal("refused_by_bus", why)
         return []

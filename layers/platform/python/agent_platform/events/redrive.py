@@ -18,7 +18,8 @@ from agent_platform.errors import (
 from agent_platform.events.dead_letters import Reason
 from agent_platform.events.letter_masks import masked_text
 from agent_platform.events.letter_shapes import UNKNOWN_SHAPE
-from agent_platform.observability import count, get_logger
+from agent_platform.events.relay_orders import UNFINISHED, within
+from agent_platform.observability import get_logger
 from agent_platform.storage.dead_letters import Claimed, DeadLetter, DeadLetterRepository
 from agent_platform.storage.lambda_functions import invoke
 
@@ -55,6 +56,9 @@ class Redrive:
     def redrive(self, letter_id: str, by: str, *, answer_seconds: int = ANSWER_SECONDS) -> DeadLetter:
         """Do the work of an open letter again; it is redriven, or stays open with the new reason.
 
+        Of a time of the outbox one call may do a part: then the letter holds what is left, with the reason
+        `unfinished`, until further redrives are through.
+
         Raises:
             DeadLetterNotFound: there is none.
             DeadLetterClosed: it was redriven or discarded before.
@@ -65,7 +69,7 @@ class Redrive:
         claimed = self._letters.claim(letter_id, now=now, until=now + CLAIM)
         letter = claimed.letter
         try:
-            problem = self._do(letter, answer_seconds)
+            problem, left = self._do(letter, answer_seconds)
         except DeadlineExceeded:
             raise
         except Exception:
@@ -74,8 +78,9 @@ class Redrive:
         changed: dict[str, Any] = {"changed_at": datetime.now(UTC), "changed_by": by}
         if problem is None:
             return self._record(claimed, letter.model_copy(update={**changed, "state": "redriven"}))
-        reason = {"code": problem.code, "message": masked_text(problem.message)[:2000], "tries": letter.tries + 1}
-        return self._record(claimed, letter.model_copy(update={**changed, **reason}))
+        tries = letter.tries + (problem.code != UNFINISHED)
+        reason = {"code": problem.code, "message": masked_text(problem.message)[:2000], "tries": tries}
+        return self._record(claimed, letter.model_copy(update={**changed, **reason}), left)
 
     def redrive_all(self, letter_ids: Sequence[str], by: str, *, source: str) -> BulkResult:
         """Redrive letters one after the other until the time is nearly up; those that remain are told.
@@ -119,21 +124,26 @@ class Redrive:
         changed = {"state": "discarded", "changed_at": now, "changed_by": by, "note": masked_text(reason)}
         return self._record(claimed, claimed.letter.model_copy(update=changed))
 
-    def _do(self, letter: DeadLetter, answer_seconds: int) -> Reason | None:
-        """Why it failed again; None where it did not."""
+    def _do(self, letter: DeadLetter, answer_seconds: int) -> tuple[Reason | None, dict[str, Any] | None]:
+        """Why it failed again, or None where it did not; and the payload that does what is left, where that changed."""
         if letter.source not in self._functions:
             raise ConfigurationError(f"No function is named that does the work of {letter.source} again.")
         try:
             payload = self._letters.payload(letter.id)
             if letter.code == UNKNOWN_SHAPE or "left_out" in payload:
                 said = "The letter does not hold what would do its work again: discard it."
-                return Reason(code=letter.code, message=said)
-            answer = self._call(self._functions[letter.source], payload, answer_seconds=answer_seconds)
+                return Reason(code=letter.code, message=said), None
+            call = within(payload, answer_seconds)
+            answer = self._call(self._functions[letter.source], call, answer_seconds=answer_seconds)
         except PayloadMissing as error:
-            return Reason(code=error.code, message=error.detail)
+            return Reason(code=error.code, message=error.detail), None
         except FunctionFailed as error:
-            return Reason(code=error.kind[:100], message=error.detail)
-        return _failure(answer)
+            return Reason(code=error.kind[:100], message=error.detail), None
+        left = answer.get("next") if isinstance(answer, dict) else None
+        if not isinstance(left, dict):
+            return _failure(answer), None
+        said = f"{left.get('found', 0)} events were found until now, and more are left. Redrive it again to go on."
+        return _failure(answer) or Reason(code=UNFINISHED, message=said), {"redrive": left}
 
     def _release(self, claimed: Claimed) -> None:
         """Leave the letter as it was, for the next try; where that fails too, the claim lapses by itself."""
@@ -142,10 +152,9 @@ class Redrive:
         except PlatformError:
             get_logger().exception("claim_not_released", extra={"letter_id": claimed.letter.id})
 
-    def _record(self, claimed: Claimed, changed: DeadLetter) -> DeadLetter:
-        if not self._letters.record(claimed, changed):
+    def _record(self, claimed: Claimed, changed: DeadLetter, left: dict[str, Any] | None = None) -> DeadLetter:
+        if not self._letters.record(claimed, changed, left):
             return self._letters.get(changed.id)
-        show_open(self._letters, changed.source)
         return changed
 
 
@@ -162,13 +171,3 @@ def _failure(answer: Any) -> Reason | None:
     if answer.get("batchItemFailures"):
         return Reason(code="still_failing", message="The function asked for the batch to come again.")
     return None
-
-
-def show_open(letters: DeadLetterRepository, source: str) -> None:
-    """Write the gauge of open letters of a source; that it cannot be counted keeps nobody from their work."""
-    try:
-        is_open = letters.count_open(source)
-    except PlatformError:
-        get_logger().exception("dead_letters_not_counted", extra={"source": source})
-        return
-    count({"source": source}, {"OpenDeadLetters": ("Count", is_open)}, {}, service="dead_letters")

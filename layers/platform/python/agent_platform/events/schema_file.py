@@ -1,8 +1,10 @@
 """Write the JSON Schema of every event: `python -m agent_platform.events.schema_file`.
 
-A schema that would break readers of the one before is not written.
+A schema that would break readers of the one before, or of the published one, is not written. `--publish`, as part of a
+release, makes what is written what readers were told: from then on a field may be added, and none be taken away.
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Mapping
@@ -14,6 +16,9 @@ from agent_platform.events.envelope import CloudEvent, EventType
 from agent_platform.events.facts import FACTS
 
 TARGET = Path(__file__).with_name("schemas")
+PUBLISHED = TARGET / "published"
+"""The schemas of the last release. Nothing but `--publish` changes them, so a schema that was deleted and generated
+anew is held to what it was."""
 SUFFIX = ".schema.json"
 
 
@@ -49,7 +54,7 @@ def _event_schema(kind: EventType) -> dict[str, Any]:
     properties = {name: _without_title(each) for name, each in envelope["properties"].items()}
     properties["type"] = {"type": "string", "const": kind, "description": "What happened, and the topic"}
     properties["subject"] |= {"description": "What it happened to, and the key that keeps the order"}
-    properties["id"] |= {"description": "Drop an event whose id you have seen; ids sort by time (UUID version 7)"}
+    properties["id"] |= {"description": "Drop an event whose id you have seen (UUID version 7)"}
     # Left out where there is none, never null.
     properties["traceparent"] = {"type": "string", "description": properties["traceparent"]["description"]}
     properties["data"] = {"$ref": f"#/$defs/{data['title']}"}
@@ -76,16 +81,20 @@ def _without_title(schema: Any) -> Any:
 
 def main() -> int:
     """Command line: writes the files, all or none."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--publish", action="store_true", help="with a release: hold all later schemas to these")
+    folders = [TARGET, PUBLISHED] if parser.parse_args().publish else [TARGET]
     generated = event_schemas()
-    if broken := breaks_of(read_schemas(TARGET), generated):
+    if broken := breaks_of(read_schemas(TARGET), generated) | breaks_of(read_schemas(PUBLISHED), generated):
         for name, found in broken.items():
             sys.stderr.writelines(f"{name}: {each}\n" for each in found)
         sys.stderr.write("Nothing was written: readers of these events would break.\n")
         return 1
-    TARGET.mkdir(exist_ok=True)
-    for name, text in generated.items():
-        (TARGET / name).write_text(text, encoding="utf-8")
-        sys.stdout.write(f"{TARGET / name}\n")
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
+        for name, text in generated.items():
+            (folder / name).write_text(text, encoding="utf-8")
+            sys.stdout.write(f"{folder / name}\n")
     return 0
 
 

@@ -46,6 +46,21 @@ def topic_config(settings: CreateTopicsSettings) -> dict[str, str]:
     return config | {"min.insync.replicas": str(max(1, settings.topic_replication - 1))}
 
 
+def declared(security: str) -> dict[str, Any]:
+    """All that is declared of the topics for brokers of this security: what a change of must reach the brokers.
+
+    The settings are those of the code, whatever the environment says.
+    """
+    given: dict[str, Any] = {"kafka_security": security}
+    settings = CreateTopicsSettings.model_construct(**given)
+    return {
+        "topics": TOPICS,
+        "partitions": settings.topic_partitions,
+        "replication": settings.topic_replication,
+        "config": topic_config(settings),
+    }
+
+
 def ensure_topics(settings: CreateTopicsSettings, admin: "AdminClient | None" = None) -> Topics:
     """Make the topics that are missing, and bring the others to what is declared here. Doing it again changes nothing.
 

@@ -37,5 +37,4 @@ def _event(kind: EventType, run: Run, table: str) -> OutboxEvent:
         id=event.id,
         subject=event.subject,
         event=event.model_dump_json(exclude_none=True),
-        created_at=int(event.time.timestamp()),
     )

@@ -1,5 +1,6 @@
 """Every failure as RFC 9457 problem details: one place turns the exception tree into responses."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -96,7 +97,16 @@ def problem_response(request: Request, error: PlatformError) -> JSONResponse:
     body = problem.model_dump(exclude_none=True)
     if not problem.errors:
         del body["errors"]
-    return JSONResponse(body, error.status, headers, media_type="application/problem+json")
+    return _ProblemResponse(body, error.status, headers)
+
+
+class _ProblemResponse(JSONResponse):
+    """A problem may quote what a caller sent, and that may be no text: half of a surrogate pair becomes `?`."""
+
+    media_type = "application/problem+json"
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 async def _platform_error(request: Request, error: Exception) -> JSONResponse:

@@ -203,11 +203,12 @@ class BatchRepository:
                 ExpressionAttributeNames={"#owner": "owner"},
                 ExpressionAttributeValues={":owner": {"S": owner}},
                 ScanIndexForward=False,
-                Limit=limit,
+                Limit=limit + 1,
                 **start,
             )
-        items = [Batch.model_validate_json(item["summary"]["S"]) for item in answer["Items"]]
-        more = bool(answer.get("LastEvaluatedKey")) and bool(items)
+        found = [Batch.model_validate_json(item["summary"]["S"]) for item in answer["Items"]]
+        items = found[:limit]
+        more = bool(items) and (len(found) > limit or "LastEvaluatedKey" in answer)
         following = encode_cursor([items[-1].id], batches_of=owner) if more else None
         return BatchPage(items=items, next_cursor=following)
 

@@ -187,8 +187,11 @@ class DeadLetterRepository:
                 raise busy from None
         return Claimed(_letter(answer["Attributes"]), claim)
 
-    def record(self, claimed: Claimed, changed: DeadLetter) -> bool:
-        """Write what became of a claimed letter; False where the claim had lapsed and somebody else took over."""
+    def record(self, claimed: Claimed, changed: DeadLetter, left: dict[str, Any] | None = None) -> bool:
+        """Write what became of a claimed letter; False where the claim had lapsed and somebody else took over.
+
+        `left` is its payload from now on, where a part of the work is done; it must be small.
+        """
         client = dynamodb()
         values: dict[str, AttributeValueTypeDef] = {
             ":state": {"S": _partition(changed.state, changed.source)},
@@ -196,6 +199,9 @@ class DeadLetterRepository:
             ":claim": {"N": claimed.claim},
         }
         change = "SET #state = :state, summary = :summary"
+        if left is not None:
+            change += ", payload = :payload"
+            values[":payload"] = {"S": compact(left).decode()}
         if changed.state != "open" and changed.changed_at:
             change += ", expires_at = :expires"
             values[":expires"] = {"N": str(int(changed.changed_at.timestamp()) + RETENTION_SECONDS)}

@@ -387,14 +387,15 @@ class ExecutionRepository:
                     ExpressionAttributeNames={"#key": key},
                     ExpressionAttributeValues={":value": {"S": value}},
                     ScanIndexForward=False,
-                    Limit=PAGE if status else limit,
+                    # One more than is asked for tells whether there are more.
+                    Limit=PAGE if status else limit + 1,
                     **start,
                 )
                 page = [_seen(ExecutionSummary.model_validate_json(item["summary"]["S"])) for item in answer["Items"]]
                 found += [each for each in page if status in (None, each.status)]
                 more = bool(answer.get("LastEvaluatedKey")) and bool(page)
                 after = page[-1].id if more else None
-                if not more or len(found) >= limit:
+                if not more or len(found) > limit:
                     break
         if len(found) > limit:
             found = found[:limit]

@@ -227,10 +227,10 @@ class AuditRecord(Base):
         CheckConstraint("seq > 0", name="seq_positive"),
         CheckConstraint("octet_length(prev_hash) = 32 AND octet_length(hash) = 32", name="hashes_are_sha256"),
         UniqueConstraint("event_id"),
-        Index("ix_audit_log_type_seq", "type", "seq"),
-        Index("ix_audit_log_subject_seq", "subject", "seq"),
-        Index("ix_audit_log_owner_seq", "owner", "seq"),
-        Index("ix_audit_log_occurred_at", "occurred_at"),
+        Index("ix_audit_log_type_occurred_at_seq", "type", "occurred_at", "seq"),
+        Index("ix_audit_log_subject_occurred_at_seq", "subject", "occurred_at", "seq"),
+        Index("ix_audit_log_owner_occurred_at_seq", "owner", "occurred_at", "seq"),
+        Index("ix_audit_log_occurred_at_seq", "occurred_at", "seq"),
     )
 
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)

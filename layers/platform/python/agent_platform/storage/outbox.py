@@ -1,10 +1,9 @@
 """The outbox: an event waits here, written in the transaction of the state it tells of, until the stream relays it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from agent_platform.errors import InvalidInput, NotFound
 from agent_platform.storage.dynamodb import dynamodb, storage_errors
@@ -24,17 +23,22 @@ class OutboxEvent:
     id: str
     subject: str
     event: str
-    created_at: int
 
-    def put(self) -> "PutTypeDef":
-        """The item as a part of a DynamoDB transaction."""
+    def put(self, now: datetime | None = None) -> "PutTypeDef":
+        """The item as a part of a DynamoDB transaction that is sent at once.
+
+        It tells its moment by itself, since neither the id nor the event's time does: the id of a run's end is made of
+        the run's beginning, and an end that was missed is written long after it came.
+        """
+        written_at = _milliseconds(now or datetime.now(UTC))
         return {
             "TableName": self.table,
             "Item": {
                 "subject": {"S": self.subject},
                 "id": {"S": self.id},
                 "event": {"S": self.event},
-                "expires_at": {"N": str(self.created_at + RETENTION_SECONDS)},
+                "written_at": {"N": str(written_at)},
+                "expires_at": {"N": str(written_at // 1000 + RETENTION_SECONDS)},
             },
             "ConditionExpression": "attribute_not_exists(subject)",
         }
@@ -55,6 +59,22 @@ class OutboxItem:
         return cls(*(str(found.get(name, {}).get("S", "")) for name in ("subject", "id", "event")))
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a reader of the whole table stands: behind this item, whether it is still there or not."""
+
+    subject: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxPage:
+    """What one call found; `after` is where the next begins, and None behind the last."""
+
+    items: list[OutboxItem]
+    after: Place | None
+
+
 class OutboxReader:
     """Reads the last week's events. Every method raises `StorageUnavailable` when DynamoDB does not answer."""
 
@@ -65,7 +85,7 @@ class OutboxReader:
         """One event.
 
         Raises:
-            NotFound: it is not there, or no longer: a week after it happened it goes.
+            NotFound: it is not there, or no longer: a week after it was written it goes.
         """
         with storage_errors("Reading the outbox"):
             key: dict[str, AttributeValueTypeDef] = {"subject": {"S": subject}, "id": {"S": event_id}}
@@ -74,48 +94,57 @@ class OutboxReader:
             raise NotFound(f"The outbox holds no event `{event_id[:100]}`; events stay for seven days.")
         return OutboxItem.of(item)
 
-    def between(self, start: object, end: object) -> list[OutboxItem]:
-        """The events that were made from `start` on and until `end`, oldest first. Reads the whole table.
+    def between(self, start: object, end: object, after: Place | None = None) -> Iterator[OutboxPage]:
+        """The events that were written from `start` on and until `end`, page by page. Reads the whole table.
 
-        Both moments (RFC 3339; without a zone, UTC) count to the millisecond, and both of these milliseconds whole.
+        Subjects come in no order, the events of one subject in that of their ids. Pages may be empty.
+
+        Args:
+            start: RFC 3339; without a zone, UTC. It counts to the millisecond, and this millisecond whole.
+            end: likewise.
+            after: where an earlier reader stood.
 
         Raises:
             InvalidInput: one of them is no moment, or the end comes first.
         """
-        first, last = _begins(start), f"{_begins(end)}-ffff-ffff-ffffffffffff"
+        first, last = _milliseconds(moment_of(start)), _milliseconds(moment_of(end))
         if last < first:
             raise InvalidInput("The end of the time comes before its beginning.")
-        with storage_errors("Reading the outbox"):
-            pages = (
-                dynamodb()
-                .get_paginator("scan")
-                .paginate(
+        return self._pages(first, last, after)
+
+    def _pages(self, first: int, last: int, after: Place | None) -> Iterator[OutboxPage]:
+        begin: dict[str, Any] = {}
+        if after:
+            begin = {"ExclusiveStartKey": {"subject": {"S": after.subject}, "id": {"S": after.id}}}
+        while True:
+            with storage_errors("Reading the outbox"):
+                page = dynamodb().scan(
                     TableName=self.table,
                     ConsistentRead=True,
-                    FilterExpression="#id BETWEEN :first AND :last",
-                    ExpressionAttributeNames={"#id": "id"},
-                    ExpressionAttributeValues={":first": {"S": first}, ":last": {"S": last}},
+                    FilterExpression="written_at BETWEEN :first AND :last",
+                    ExpressionAttributeValues={":first": {"N": str(first)}, ":last": {"N": str(last)}},
+                    **begin,
                 )
-            )
-            items = [OutboxItem.of(item) for page in pages for item in page["Items"]]
-        return sorted(items, key=lambda item: item.id)
+            key = page.get("LastEvaluatedKey")
+            place = Place(str(key["subject"]["S"]), str(key["id"]["S"])) if key else None
+            yield OutboxPage([OutboxItem.of(item) for item in page["Items"]], place)
+            if key is None:
+                return
+            begin = {"ExclusiveStartKey": key}
 
 
-def made_at(event_id: str) -> datetime:
-    """When a UUIDv7 was made, to the millisecond; of anything else, the beginning of time."""
+def moment_of(text: object) -> datetime:
+    """A moment in UTC, of RFC 3339; without a zone it is one in UTC.
+
+    Raises:
+        InvalidInput: it is none.
+    """
     try:
-        milliseconds = UUID(event_id).int >> 80
+        found = datetime.fromisoformat(str(text))
     except ValueError:
-        milliseconds = 0
-    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
+        raise InvalidInput(f"`{str(text)[:40]}` is no moment, such as 2026-11-22T09:00:00Z.") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _begins(moment: object) -> str:
-    """How every UUIDv7 of a moment begins: with its milliseconds in twelve hexadecimal digits (RFC 9562)."""
-    try:
-        found = datetime.fromisoformat(str(moment))
-    except ValueError:
-        raise InvalidInput(f"`{str(moment)[:40]}` is no moment, such as 2026-11-22T09:00:00Z.") from None
-    since = (found if found.tzinfo else found.replace(tzinfo=UTC)) - datetime.fromtimestamp(0, UTC)
-    digits = f"{max(0, since // timedelta(milliseconds=1)):012x}"
-    return f"{digits[:8]}-{digits[8:]}"
+def _milliseconds(moment: datetime) -> int:
+    return max(0, (moment - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1))

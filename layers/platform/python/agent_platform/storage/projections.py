@@ -36,8 +36,13 @@ class ProjectionState:
     head: int
     as_of: datetime | None
     """When the newest event in it occurred."""
-    rebuilding: bool
-    """Whether it is being built again and shows only a part of what it showed before."""
+    rebuild_to: int
+    """Where the log ended when it was last asked to be built again; 0 for never."""
+
+    @property
+    def rebuilding(self) -> bool:
+        """Whether it is being built again and shows only a part of what it showed before."""
+        return self.applied_seq < self.rebuild_to
 
 
 class ProjectionTables:
@@ -53,10 +58,18 @@ class ProjectionTables:
             records = {record.name: record for record in session.scalars(select(ProjectionRecord))}
         return [_state(name, records[name], head) for name in NAMES]
 
-    def apply(self, name: ProjectionName, chunk: int) -> ProjectionState:
-        """Apply the next entries of the log, at most `chunk` of them. Whoever does so already is waited for."""
+    def apply(self, name: ProjectionName, chunk: int, *, wait: bool = True) -> ProjectionState | None:
+        """Apply the next entries of the log, at most `chunk` of them.
+
+        The state tells the head of afterwards: others may have left to this call what they appended meanwhile.
+
+        Args:
+            wait: for whoever does so already; or leave it to them, and answer None.
+        """
         with transaction(self._engine) as session:
-            record = session.scalars(_of(name).with_for_update()).one()
+            record = session.scalars(_of(name).with_for_update(skip_locked=not wait)).one_or_none()
+            if record is None:
+                return None
             head = session.scalars(select(AuditHead.seq)).one()
             last = min(record.applied_seq + chunk, head)
             if last > record.applied_seq:
@@ -65,14 +78,21 @@ class ProjectionTables:
                 newest = session.scalar(_NEWEST.where(AuditRecord.seq.between(record.applied_seq + 1, last)))
                 record.as_of = max(filter(None, (record.as_of, newest)))
                 record.applied_seq, record.applied_at = last, datetime.now(UTC)
-            return _state(name, record, head)
+        with transaction(self._engine) as session:
+            return _state(name, record, session.scalars(select(AuditHead.seq)).one())
 
-    def begin_rebuild(self) -> None:
-        """Empty all projections, to be filled from the log's first entry on. Does nothing while that is under way."""
+    def begin_rebuild(self, to: int | None = None) -> None:
+        """Empty all projections, to be filled from the log's first entry on. Does nothing while that is under way.
+
+        Args:
+            to: the `rebuild_to` of an earlier call that is gone on with. Whoever brings events may have finished it
+                meanwhile, and then it is not begun anew.
+        """
         with transaction(self._engine) as session:
             # In one order, as everybody else locks them.
             records = session.scalars(select(ProjectionRecord).order_by(ProjectionRecord.name).with_for_update()).all()
-            if any(record.applied_seq < record.rebuild_to for record in records):
+            under_way = any(record.applied_seq < record.rebuild_to for record in records)
+            if under_way or (to is not None and all(record.rebuild_to >= to for record in records)):
                 return
             head = session.scalars(select(AuditHead.seq)).one()
             session.execute(text(f"TRUNCATE {', '.join(_TABLES)}"))
@@ -92,8 +112,7 @@ def _of(name: ProjectionName) -> Any:
 
 
 def _state(name: ProjectionName, record: ProjectionRecord, head: int) -> ProjectionState:
-    rebuilding = record.applied_seq < record.rebuild_to
-    return ProjectionState(name, record.applied_seq, head, record.as_of, rebuilding)
+    return ProjectionState(name, record.applied_seq, head, record.as_of, record.rebuild_to)
 
 
 def _text(path: str, default: str) -> str:

@@ -1,7 +1,7 @@
 """SQS queues of the platform: JSON messages, now or a while later."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import batched
@@ -11,7 +11,10 @@ from agent_platform.errors import ConfigurationError, StorageUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+    from mypy_boto3_sqs.type_defs import (
+        ChangeMessageVisibilityBatchRequestEntryTypeDef,
+        SendMessageBatchRequestEntryTypeDef,
+    )
 
 MAX_DELAY_SECONDS = 900
 """The longest that SQS holds a message back (Amazon SQS Developer Guide, "Delay queues")."""
@@ -70,9 +73,25 @@ class Queue:
             else:
                 raise StorageUnavailable("Sending a message failed: the queue did not take it. Try again shortly.")
 
+    def show_in(self, seconds_by_receipt: Mapping[str, int]) -> None:
+        """Have messages that were received come again so many seconds from now, by their receipts; at most ten.
+
+        Raises:
+            StorageUnavailable: SQS does not answer, or refuses one of them; the others may have been changed.
+            ConfigurationError: the queue, or the right to do so, is missing.
+        """
+        entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
+            {"Id": str(index), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
+            for index, (receipt, seconds) in enumerate(seconds_by_receipt.items())
+        ]
+        with _errors("Hiding a message"):
+            refused = sqs().change_message_visibility_batch(QueueUrl=self.url, Entries=entries).get("Failed", [])
+        if refused:
+            raise StorageUnavailable(f"Hiding a message failed: SQS answered {refused[0]['Code']}.")
+
 
 @contextmanager
-def _errors() -> Iterator[None]:
+def _errors(doing: str = "Sending a message") -> Iterator[None]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -80,9 +99,9 @@ def _errors() -> Iterator[None]:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "unknown")
         if code in _DEPLOYMENT_FAULTS:
-            raise ConfigurationError(f"Sending a message failed: SQS answered {code}: {error}") from error
-        raise StorageUnavailable(f"Sending a message failed: SQS answered {code}. Try again shortly.") from error
+            raise ConfigurationError(f"{doing} failed: SQS answered {code}: {error}") from error
+        raise StorageUnavailable(f"{doing} failed: SQS answered {code}. Try again shortly.") from error
     except BotoCoreError as error:
         raise StorageUnavailable(
-            f"Sending a message failed: SQS does not answer ({type(error).__name__}). Try again shortly."
+            f"{doing} failed: SQS does not answer ({type(error).__name__}). Try again shortly."
         ) from error

@@ -219,10 +219,11 @@ class RunRepository:
         after: str | None = decode_cursor(cursor, (str,), **query)[0] if cursor else None
         found: list[RunSummary] = []
         for _ in range(PAGES if status else 1):
-            page, more = self._page(index, key, value, after, PAGE if status else limit, newest_first=True)
+            # One more than is asked for tells whether there are more.
+            page, more = self._page(index, key, value, after, PAGE if status else limit + 1, newest_first=True)
             found += [each for each in page if status in (None, each.status)]
             after = page[-1].id if more else None
-            if after is None or len(found) >= limit:
+            if after is None or len(found) > limit:
                 break
         if len(found) > limit:
             found = found[:limit]

@@ -141,7 +141,7 @@ class DeliveryRepository:
         return _delivery(item)
 
     def list_of(self, webhook_id: str, *, limit: int = 24, cursor: str | None = None) -> DeliveryPage:
-        """The deliveries of a webhook, the newest event first.
+        """The deliveries of a webhook, the newest event first, by its id: a run's end stands where the run began.
 
         Raises:
             InvalidCursor: `cursor` belongs to another list.

@@ -13,6 +13,7 @@ from typing import Literal
 
 from agent_platform.egress import Egress
 from agent_platform.errors import EgressFailed, EgressRefused
+from agent_platform.events.dead_letters import UNDELIVERED
 from agent_platform.observability import count, get_logger
 from agent_platform.storage.executions import Failure
 from agent_platform.storage.webhook_deliveries import Attempt, Busy, Claimed, DeliveryRepository
@@ -115,7 +116,7 @@ class Deliverer:
         if outcome == "delivered":
             return None
         attempts = self._deliveries.get(key.webhook_id, key.event_id).attempts
-        return _reason(attempts[-1]) if attempts else Failure(code="webhook_undelivered", message="It was not tried.")
+        return _reason(attempts[-1]) if attempts else Failure(code=UNDELIVERED, message="It was not tried.")
 
     def _try(self, stored: StoredSubscription, claimed: Claimed) -> Outcome:
         subscription = stored.subscription
@@ -189,4 +190,4 @@ def disable(webhooks: WebhookRepository, stored: StoredSubscription, why: Failur
 
 
 def _reason(attempt: Attempt) -> Failure:
-    return Failure(code="webhook_undelivered", message=attempt.error or "It was delivered.")
+    return Failure(code=UNDELIVERED, message=attempt.error or "It was delivered.")

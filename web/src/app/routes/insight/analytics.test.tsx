@@ -114,7 +114,7 @@ describe('analytics', () => {
     const reports = new FakeReports();
     reports.complete = false;
     open('/analytics', reports);
-    expect(await screen.findByText('The figures are being rebuilt')).toBeVisible();
+    expect(await screen.findByText('The figures are not complete')).toBeVisible();
   });
 
   it('of which one fails show the others, and try again', async () => {

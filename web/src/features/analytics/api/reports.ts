@@ -22,7 +22,7 @@ export type ReportName = 'timeseries' | 'agents' | 'groups' | 'users' | 'errors'
 const TOP = 20;
 /** Milliseconds between two looks at the figures. */
 const LIVE_INTERVAL = 60_000;
-/** The same while they are being computed anew. */
+/** The same while they are not complete. */
 const REBUILD_INTERVAL = 5_000;
 
 /** The answer as JSON, which the same address gives as CSV on demand. */

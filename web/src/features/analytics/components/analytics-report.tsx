@@ -52,8 +52,8 @@ export function AnalyticsReport({ filter, onChange, isOfAll, names }: AnalyticsR
   return (
     <div className={classes.stack}>
       {!complete && (
-        <Alert color="yellow" icon={<IconRefresh />} title="The figures are being rebuilt" role="status">
-          They are computed anew from the audit log and are not complete yet. This page follows by itself.
+        <Alert color="yellow" icon={<IconRefresh />} title="The figures are not complete" role="status">
+          They are still being counted from the audit log. This page follows by itself.
         </Alert>
       )}
       {ranNothing ? (

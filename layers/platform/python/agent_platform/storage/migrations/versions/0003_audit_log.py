@@ -58,10 +58,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit_log")),
         sa.UniqueConstraint("event_id", name=op.f("uq_audit_log_event_id")),
     )
-    op.create_index("ix_audit_log_occurred_at", "audit_log", ["occurred_at"], unique=False)
-    op.create_index("ix_audit_log_owner_seq", "audit_log", ["owner", "seq"], unique=False)
-    op.create_index("ix_audit_log_subject_seq", "audit_log", ["subject", "seq"], unique=False)
-    op.create_index("ix_audit_log_type_seq", "audit_log", ["type", "seq"], unique=False)
+    op.create_index("ix_audit_log_occurred_at_seq", "audit_log", ["occurred_at", "seq"], unique=False)
+    for name in ("owner", "subject", "type"):
+        index = f"ix_audit_log_{name}_occurred_at_seq"
+        op.create_index(index, "audit_log", [name, "occurred_at", "seq"], unique=False)
     op.create_table(
         "projections",
         sa.Column("name", sa.String(length=50), nullable=False),

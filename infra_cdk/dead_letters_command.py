@@ -1,4 +1,4 @@
-"""Dead letters from a terminal, by the platform's API: `python -m infra_cdk.dead_letters list`.
+"""Dead letters from a terminal, by the platform's API: `python -m infra_cdk.dead_letters_command list`.
 
 Of the platform on this machine it knows the address and the administrator. For another one set PLATFORM_API, and
 PLATFORM_TOKEN (an access token) or PLATFORM_EMAIL; the password is asked for, unless PLATFORM_PASSWORD holds it.
@@ -20,7 +20,6 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from infra_cdk.local.state import State, credentials
@@ -30,6 +29,8 @@ STATES = ("open", "redriven", "discarded")
 ANSWER_SECONDS = 35
 """The gateway gives up after 29."""
 BULK = 100
+UNFINISHED = "unfinished"
+"""The reason of a letter of which a redrive did a part: each further one comes further."""
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -150,20 +151,16 @@ def _signed_in(api: Api, email: str, password: str) -> Api:
 
 
 def show_list(api: Api, wanted: argparse.Namespace, console: Console) -> int:
-    """A table of letters."""
-    table = Table("Id", "Source", "Arrived", "Tries", "Reason", "About", "Message")
-    for name in ("Id", "Source", "Arrived"):
-        next(each for each in table.columns if each.header == name).no_wrap = True
+    """Letters, each in a few lines: a table would not fit beside its reason."""
     # One more than is shown tells whether there are more.
     letters = [*api.letters(wanted.state, wanted.source, wanted.limit + 1)]
     for letter in letters[: wanted.limit]:
-        about = " ".join(str(letter[name]) for name in ("type", "subject") if letter[name])
-        cells = [letter["id"], letter["source"], letter["arrived_at"][:19], letter["tries"], letter["code"], about]
-        table.add_row(*(Text(_plain(each)) for each in [*cells, letter["message"]]))
-    if table.row_count:
-        # Not cut to a terminal that is none: a pipe gets whole ids.
-        console.print(table, soft_wrap=False, width=None if console.is_terminal else 240)
-    else:
+        tries = "1 try" if letter["tries"] == 1 else f"{letter['tries']} tries"
+        about = " ".join(str(letter[name]) for name in ("code", "type", "subject") if letter[name])
+        console.print(Text(_plain(f"{letter['id']}  {letter['source']}  {letter['arrived_at'][:19]}  {tries}")))
+        console.print(Text(_plain(f"  {about}")))
+        console.print(Text(_plain(f"  {letter['message']}")))
+    if not letters:
         console.print(f"No letter is {wanted.state}.")
     if len(letters) > wanted.limit:
         console.print(f"There are more than these {wanted.limit}: ask for more by --limit.")
@@ -190,7 +187,9 @@ def redrive(api: Api, wanted: argparse.Namespace, console: Console) -> int:
     failures = 0
     for letter_id in wanted.ids:
         try:
-            letter = api.call("POST", f"/dead-letters/{quote(letter_id, safe='')}/redrive")
+            letter = {"code": UNFINISHED, "state": "open"}
+            while letter["state"] == "open" and letter["code"] == UNFINISHED:
+                letter = api.call("POST", f"/dead-letters/{quote(letter_id, safe='')}/redrive")
         except DeadLettersError as error:
             failures += 1
             _say(console, "✗", letter_id, error)
@@ -214,9 +213,11 @@ def _redrive_all(api: Api, source: str | None, console: Console) -> int:
             left = list(chunk)
             while left:
                 told = api.call("POST", "/dead-letters/redrive", {"source": name, "ids": left})
+                unfinished = [each["id"] for each in told["failed"] if each["code"] == UNFINISHED]
+                failed = [each for each in told["failed"] if each["code"] != UNFINISHED]
                 done += len(told["redriven"])
-                not_done += len(told["failed"]) + len(told["skipped"])
-                for letter in told["failed"]:
+                not_done += len(failed) + len(told["skipped"])
+                for letter in failed:
                     _say(console, "✗", letter["id"], f"{letter['code']}: {letter['message']}")
                 for letter_id in told["skipped"]:
                     _say(console, "-", letter_id, "closed, busy, or without an answer in time")
@@ -226,7 +227,7 @@ def _redrive_all(api: Api, source: str | None, console: Console) -> int:
                     raise DeadLettersError(
                         f"Stopped after {done} redriven, {not_done} not, {not_begun} left: {why} Run it again to go on."
                     )
-                left = told["left"]
+                left = unfinished + told["left"]
     console.print(f"{done} redriven, {not_done} not.")
     return int(not_done > 0)
 
@@ -244,7 +245,7 @@ def _say(console: Console, sign: str, letter_id: str, what: object) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="dead_letters", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="dead_letters_command", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--api", help="address of the platform, such as https://agents.example.com")
     commands = parser.add_subparsers(dest="command", required=True)
