@@ -16,13 +16,15 @@ import { subscribe } from '@/lib/session/session';
 interface AppProps {
   router: AppRouter;
   queryClient: QueryClient;
+  /** `test` shows and hides at once what otherwise comes and goes slowly. */
+  env?: 'default' | 'test';
 }
 
-export function App({ router, queryClient }: AppProps) {
+export function App({ router, queryClient, env = 'default' }: AppProps) {
   // Signed out here, in another tab or by the server: the guards of the routes decide anew.
   useEffect(() => subscribe(() => void router.invalidate()), [router]);
   return (
-    <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto">
+    <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto" env={env}>
       <QueryClientProvider client={queryClient}>
         <RouterProvider router={router} />
       </QueryClientProvider>

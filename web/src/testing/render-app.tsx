@@ -15,7 +15,7 @@ export function renderApp(address: string) {
   const router = newRouter(createMemoryHistory({ initialEntries: [address] }));
   const queryClient = newQueryClient();
   queryClient.setDefaultOptions({ queries: { ...queryClient.getDefaultOptions().queries, retryDelay: 1 } });
-  render(<App router={router} queryClient={queryClient} />);
+  render(<App router={router} queryClient={queryClient} env="test" />);
   return { router, queryClient, user: userEvent.setup() };
 }
 

@@ -1249,7 +1249,7 @@ export interface paths {
         put?: never;
         /**
          * Redeliver Webhook Event
-         * @description Send an event again, under the same id, and retry as often as the first time.
+         * @description Send an event again, under the same id, and retry as often as the first time; sixty a minute at most.
          */
         post: operations["redeliver_webhook_event"];
         delete?: never;
@@ -9882,6 +9882,15 @@ export interface operations {
             };
             /** @description `invalid_input` */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
