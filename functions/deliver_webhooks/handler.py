@@ -10,6 +10,7 @@ from agent_platform.observability import get_logger
 from agent_platform.settings import DeliverWebhooksSettings, load
 from agent_platform.storage.queues import Queue
 from agent_platform.storage.webhook_deliveries import DeliveryRepository
+from agent_platform.storage.webhook_pace import PaceRepository
 from agent_platform.storage.webhooks import WebhookRepository
 from agent_platform.tracing import flushed
 from agent_platform.webhooks.delivery import Deliverer
@@ -28,10 +29,11 @@ def worker() -> Worker:
     """What works on this function's table and queues."""
     env = load(DeliverWebhooksSettings)
     webhooks, deliveries = WebhookRepository(env.webhooks_table), DeliveryRepository(env.webhooks_table)
-    queue, letters = DeliveryQueue(Queue(env.webhooks_queue_url)), Letters(env.dead_letters_queue_url)
+    queue = DeliveryQueue(Queue(env.webhooks_queue_url), Queue(env.slow_webhooks_queue_url))
+    pace, letters = PaceRepository(env.webhooks_table), Letters(env.dead_letters_queue_url)
     secrets, egress = WebhookSecrets(SigningKeys(env.webhook_secret_arn)), Egress(env.egress_allow)
-    deliverer = Deliverer(webhooks, deliveries, queue, secrets, egress, letters.undelivered)
-    return Worker(FanOut(webhooks, deliveries, queue), deliverer, letters.unreadable)
+    deliverer = Deliverer(webhooks, deliveries, pace, queue, secrets, egress, letters.undelivered)
+    return Worker(FanOut(webhooks, deliveries, pace, queue), deliverer, letters.unreadable)
 
 
 @flushed

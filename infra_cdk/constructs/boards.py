@@ -106,7 +106,7 @@ class Boards:
         lags = [
             relay.function.metric("IteratorAge", statistic="Maximum", label=label) for label, relay in relays.items()
         ]
-        queues = {"webhooks": events.webhook_queue}
+        queues = {"webhooks": events.webhook_queue, "webhooks of slow receivers": events.slow_webhook_queue}
         if events.projection_queue:
             queues["projections"] = events.projection_queue
         waiting = [

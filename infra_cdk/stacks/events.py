@@ -296,8 +296,25 @@ class EventsStack(Stack):
         self.webhook_queue = self._by_queue(
             "Webhook", function, self.webhook_dead_letters, max_concurrency=self._stage.webhook_concurrency
         )
+        # Attempts at slow receivers wait apart, and instances of their own serve them: nobody else waits behind them.
+        self.slow_webhook_queue = work_queue(
+            self,
+            "SlowWebhookQueue",
+            self._stage,
+            function_timeout=DELIVERY_LIMIT,
+            tries=TRIES,
+            dead=self.webhook_dead_letters,
+        )
+        feed(
+            function,
+            "SlowWebhookMessages",
+            self.slow_webhook_queue,
+            max_concurrency=self._stage.webhook_concurrency,
+        )
         function.function.add_environment("WEBHOOKS_QUEUE_URL", self.webhook_queue.queue_url)
-        function.allow(["sqs:SendMessage"], [self.webhook_queue.queue_arn, self.webhook_dead_letters.queue_arn])
+        function.function.add_environment("SLOW_WEBHOOKS_QUEUE_URL", self.slow_webhook_queue.queue_url)
+        queues = (self.webhook_queue, self.slow_webhook_queue, self.webhook_dead_letters)
+        function.allow(["sqs:SendMessage"], [each.queue_arn for each in queues])
         return function
 
 

@@ -35,6 +35,9 @@ WAITING_SECONDS = 300
 RETRYING_SECONDS = 1800
 """The same for webhooks, whose retries wait up to fifteen minutes in their queue, and count as waiting there."""
 
+SLOW_SECONDS = 7200
+"""The same for webhooks of slow receivers, which wait for one another."""
+
 RECORDS_BEHIND = 10_000
 """How many records of a topic the projections may lack: about a minute of work."""
 
@@ -191,6 +194,12 @@ class ObservabilityStack(Stack):
                 events.webhook_queue.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum"),
                 RETRYING_SECONDS,
                 "events wait too long to be sent to the addresses that users named",
+            ),
+            self._alarm(
+                "SlowWebhooksLate",
+                events.slow_webhook_queue.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum"),
+                SLOW_SECONDS,
+                "events for slow receivers wait too long behind one another",
             ),
         ]
         if events.projection_queue:

@@ -16,6 +16,7 @@ from agent_platform.identity.principal import Principal
 from agent_platform.identity.signing_keys import SigningKeys
 from agent_platform.storage.queues import Queue
 from agent_platform.storage.webhook_deliveries import Delivery, DeliveryRepository
+from agent_platform.storage.webhook_pace import PaceRepository
 from agent_platform.storage.webhooks import Subscription, WebhookRepository
 from agent_platform.webhooks.delivery import Deliverer, Outcome, Undelivered
 from agent_platform.webhooks.matching import FanOut
@@ -78,6 +79,11 @@ class Hooks:
         made, secret = self.service.create(who, order)
         return made.subscription, secret
 
+    def know(self, subscription: Subscription) -> None:
+        """Its address is known for prompt answers."""
+        stored = self.repository.get(subscription.partition, subscription.id)
+        PaceRepository(WEBHOOKS_TABLE).was_prompt(stored, self.clock())
+
     def tell(self, event: CloudEvent) -> int:
         """An event comes from the bus."""
         return self.fan_out.spread(event, event.model_dump_json(exclude_none=True))
@@ -126,6 +132,7 @@ def make_hooks(allow: str = "", egress: Egress | None = None) -> Hooks:
     held = HeldQueue(clock)
     queue, way_out = DeliveryQueue(held), egress or Egress(allow)
     repository, deliveries = WebhookRepository(WEBHOOKS_TABLE), DeliveryRepository(WEBHOOKS_TABLE)
+    pace = PaceRepository(WEBHOOKS_TABLE)
     secrets = WebhookSecrets(SigningKeys(store_secret("webhook-key", KEY)))
     return Hooks(
         clock,
@@ -133,8 +140,8 @@ def make_hooks(allow: str = "", egress: Egress | None = None) -> Hooks:
         repository,
         deliveries,
         Webhooks(repository, deliveries, queue, secrets, way_out, clock),
-        FanOut(repository, deliveries, queue),
-        Deliverer(repository, deliveries, queue, secrets, way_out, letters.append, clock),
+        FanOut(repository, deliveries, pace, queue, clock),
+        Deliverer(repository, deliveries, pace, queue, secrets, way_out, letters.append, clock),
         letters,
     )
 

@@ -127,10 +127,10 @@ def list_webhook_deliveries(
     "/{webhook_id}/deliveries/{delivery_id}/redeliver",
     operation_id="redeliver_webhook_event",
     status_code=202,
-    responses=problems(WebhookNotFound, DeliveryNotFound, Conflict),
+    responses=problems(WebhookNotFound, DeliveryNotFound, Conflict, RateLimited),
 )
 def redeliver_webhook_event(
     webhook_id: WebhookId, delivery_id: DeliveryId, principal: CurrentPrincipal, services: CurrentServices
 ) -> Delivery:
-    """Send an event again, under the same id, and retry as often as the first time."""
+    """Send an event again, under the same id, and retry as often as the first time; sixty a minute at most."""
     return services.webhooks.redeliver(principal, webhook_id, delivery_id)

@@ -35,11 +35,12 @@ def hooks(
     governance_tables: None, one_call_at_a_time: None, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Hooks]:
     """The function on real queues, and what a test needs to look behind it."""
-    for name in ("webhooks", "webhooks-dead"):
+    for name in ("webhooks", "webhooks-slow", "webhooks-dead"):
         boto3.client("sqs").create_queue(QueueName=name)
     environment = {
         "WEBHOOKS_TABLE": WEBHOOKS_TABLE,
         "WEBHOOKS_QUEUE_URL": url("webhooks"),
+        "SLOW_WEBHOOKS_QUEUE_URL": url("webhooks-slow"),
         "DEAD_LETTERS_QUEUE_URL": url("webhooks-dead"),
         "WEBHOOK_SECRET_ARN": store_secret("webhook-key", KEY),
         "EGRESS_ALLOW": receiver.allow,
@@ -139,7 +140,8 @@ def test_a_slow_receiver_does_not_hold_up_the_others_of_its_batch(hooks: Hooks, 
             everybody_asked.set()
         answer(handler, 200 if everybody_asked.wait(60) else 500)
 
-    hooks.subscribe(receiver.url)
+    subscription, _ = hooks.subscribe(receiver.url)
+    hooks.know(subscription)
     receiver.behave = waits_for_all
     invoke(batch(*(from_the_bus(executed()) for _ in range(5))))
     assert invoke(batch(*waiting())) == {"batchItemFailures": []}
@@ -152,6 +154,7 @@ def test_what_storage_does_not_take_comes_again_and_nothing_else(
     hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subscription, _ = hooks.subscribe(receiver.url)
+    hooks.know(subscription)
     invoke(batch(from_the_bus(executed())))
     (message,) = waiting()
     other = from_the_bus(executed(owner="nobody"))

@@ -137,18 +137,20 @@ def test_410_disables_the_webhook_and_its_owner_is_told_why(hooks: Hooks, receiv
     assert hooks.tell(executed()) == 0
 
 
-def test_five_days_without_success_disable_the_webhook(hooks: Hooks, receiver: Receiver) -> None:
+def test_five_days_without_success_disable_the_webhook_with_the_first_event_that_is_given_up(
+    hooks: Hooks, receiver: Receiver
+) -> None:
     subscription, _ = hooks.subscribe(receiver.url)
     receiver.answers(500)
     hooks.tell(executed())
     hooks.settle()
-    hooks.clock.now += DISABLED_AFTER - timedelta(hours=47)
-    hooks.tell(executed())
-    hooks.settle()
     assert hooks.repository.get(owned_by("ada"), subscription.id).subscription.enabled
-    hooks.clock.now += timedelta(hours=48)
+    hooks.clock.now += DISABLED_AFTER
     hooks.tell(executed())
-    assert hooks.settle() == ["failed"]
+    assert hooks.next() == "retried"
+    assert hooks.repository.get(owned_by("ada"), subscription.id).subscription.enabled
+    assert hooks.settle()[-1] == "failed"
+    assert len(hooks.letters) == 2  # what was given up can be done again, that of the last day too
     stopped = hooks.repository.get(owned_by("ada"), subscription.id).subscription
     assert stopped.disabled
     assert stopped.disabled.code == "webhook_failing"
@@ -157,6 +159,30 @@ def test_five_days_without_success_disable_the_webhook(hooks: Hooks, receiver: R
     receiver.answers(200)
     hooks.tell(executed())
     assert hooks.settle() == ["delivered"]
+
+
+def test_a_blip_a_week_after_an_outage_disables_no_quiet_webhook(hooks: Hooks, receiver: Receiver) -> None:
+    subscription, _ = hooks.subscribe(receiver.url)
+    receiver.answers(500)
+    hooks.tell(executed())
+    hooks.settle()
+    hooks.clock.now += timedelta(days=7)
+    hooks.tell(executed())
+    assert hooks.next() == "retried"
+    receiver.answers(200)
+    assert hooks.settle() == ["delivered"]
+    stored = hooks.repository.get(owned_by("ada"), subscription.id)
+    assert (stored.subscription.enabled, stored.failing_since) == (True, None)
+
+
+def test_a_redrive_that_fails_disables_nothing(hooks: Hooks, receiver: Receiver) -> None:
+    subscription, _ = hooks.subscribe(receiver.url)
+    receiver.answers(500)
+    hooks.tell(executed())
+    hooks.settle()
+    hooks.clock.now += timedelta(days=7)
+    assert hooks.deliverer.redrive(hooks.letters[0].key)
+    assert hooks.repository.get(owned_by("ada"), subscription.id).subscription.enabled
 
 
 def test_of_a_huge_answer_one_kilobyte_is_kept(hooks: Hooks, receiver: Receiver) -> None:
@@ -235,6 +261,7 @@ def test_a_worker_killed_between_request_and_log_sends_once_more_and_logs_once(
     hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subscription, _ = hooks.subscribe(receiver.url)
+    hooks.know(subscription)
     hooks.tell(executed())
     with monkeypatch.context() as dying:
         dying.setattr(hooks.deliveries, "record", _dies)
@@ -252,6 +279,7 @@ def test_a_worker_killed_between_queue_and_log_leaves_two_messages_of_which_one_
     hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subscription, _ = hooks.subscribe(receiver.url)
+    hooks.know(subscription)
     hooks.tell(executed())
     receiver.answers(500)
     with monkeypatch.context() as dying:

@@ -283,6 +283,24 @@ def test_an_event_can_be_sent_again_whatever_came_of_it(hooks: Hooks, receiver: 
         hooks.service.redeliver(ADA, made.id, "nothing")
 
 
+def test_who_sends_events_again_is_bounded_too_and_gets_no_more_pings_by_it(hooks: Hooks, receiver: Receiver) -> None:
+    made, _ = hooks.subscribe(receiver.url)
+    hooks.clock.now = datetime(2026, 11, 22, 12, 0, 18, tzinfo=UTC)
+    ping, event = hooks.service.ping(ADA, made.id), executed()
+    for _ in range(9):
+        hooks.service.redeliver(ADA, made.id, ping.id)
+    for again in (lambda: hooks.service.ping(ADA, made.id), lambda: hooks.service.redeliver(ADA, made.id, ping.id)):
+        with pytest.raises(RateLimited, match="10 times a minute"):
+            again()
+    hooks.tell(event)
+    for _ in range(60):
+        hooks.service.redeliver(ADA, made.id, event.id)
+    with pytest.raises(RateLimited, match="60 times a minute") as refused:
+        hooks.service.redeliver(ADA, made.id, event.id)
+    hooks.clock.now += timedelta(seconds=refused.value.retry_after or 0)
+    hooks.service.redeliver(ADA, made.id, event.id)
+
+
 def test_it_is_not_sent_without_end(hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook_deliveries, "MAX_ATTEMPTS", 3)
     made, _ = hooks.subscribe(receiver.url)

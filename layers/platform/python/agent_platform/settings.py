@@ -284,6 +284,7 @@ class DeliverWebhooksSettings(CommonSettings, EgressSettings):
 
     webhooks_table: str
     webhooks_queue_url: str
+    slow_webhooks_queue_url: str
     webhook_secret_arn: str
     """The key that the secrets of all subscriptions are derived from."""
     dead_letters_queue_url: str

@@ -24,8 +24,9 @@ MAX_WEBHOOKS = 20
 PLATFORM = "platform"
 """The partition of subscriptions to everybody's events."""
 
-_COUNT = "#"
-"""The sort key under which a partition counts its subscriptions, and pings; it sorts before every id."""
+COUNT = "#"
+"""The sort key under which a partition counts its subscriptions, and pings, and keeps how prompt they are lately; it
+sorts before every id."""
 
 _MAX_ID = 100
 """Characters of an id at most; DynamoDB refuses a very long key as a fault of ours."""
@@ -79,6 +80,8 @@ class StoredSubscription(BaseModel):
     revision: int
     failing_since: Timestamp | None = None
     """When the first of the attempts failed after which none went well."""
+    prompt: bool = False
+    """Whether its address is known for prompt answers."""
 
 
 class SubscriptionPage(BaseModel):
@@ -104,7 +107,7 @@ class WebhookRepository:
         count: TransactWriteItemTypeDef = {
             "Update": {
                 "TableName": self.table,
-                "Key": _key(subscription.partition, _COUNT),
+                "Key": _key(subscription.partition, COUNT),
                 "UpdateExpression": "ADD subscriptions :one",
                 "ConditionExpression": "attribute_not_exists(subscriptions) OR subscriptions < :most",
                 "ExpressionAttributeValues": {":one": {"N": "1"}, ":most": {"N": str(MAX_WEBHOOKS)}},
@@ -121,28 +124,29 @@ class WebhookRepository:
             raise Conflict(f"There are {MAX_WEBHOOKS} webhooks already. Delete one that is not needed any more.")
         return made
 
-    def count_ping(self, user_id: str, minute: int, most: int) -> bool:
-        """Count a ping that a user asks for; False where `most` were counted in this minute (since the epoch)."""
+    def count_sent(self, user_id: str, what: str, minute: int, most: int) -> bool:
+        """Count what a user asks to be sent; False where `most` were counted in this minute (since the epoch)."""
         # One write, or two when the minute is new: whoever loses the race for it finds it begun. Clocks differ a
         # little: once somebody is in the next minute, everybody is.
         values = {":minute": {"N": str(minute)}, ":one": {"N": "1"}}
-        one_more = ("ADD pings :one", "pings_in >= :minute AND pings < :most", {**values, ":most": {"N": str(most)}})
+        one_more = ("ADD #sent :one", "#sent_in >= :minute AND #sent < :most", {**values, ":most": {"N": str(most)}})
         first_one = (
-            "SET pings_in = :minute, pings = :one",
-            "attribute_not_exists(pings_in) OR pings_in < :minute",
+            "SET #sent_in = :minute, #sent = :one",
+            "attribute_not_exists(#sent_in) OR #sent_in < :minute",
             values,
         )
-        return any(self._counted(user_id, *each) for each in (one_more, first_one, one_more))
+        return any(self._counted(user_id, what, *each) for each in (one_more, first_one, one_more))
 
-    def _counted(self, user_id: str, change: str, condition: str, values: Any) -> bool:
+    def _counted(self, user_id: str, what: str, change: str, condition: str, values: Any) -> bool:
         client = dynamodb()
-        with storage_errors("Counting the ping"):
+        with storage_errors("Counting what is sent"):
             try:
                 client.update_item(
                     TableName=self.table,
-                    Key=_key(owned_by(user_id), _COUNT),
+                    Key=_key(owned_by(user_id), COUNT),
                     UpdateExpression=change,
                     ConditionExpression=condition,
+                    ExpressionAttributeNames={"#sent": what, "#sent_in": f"{what}_in"},
                     ExpressionAttributeValues=values,
                 )
             except client.exceptions.ConditionalCheckFailedException:
@@ -162,7 +166,7 @@ class WebhookRepository:
 
     def find(self, partition: str, webhook_id: str) -> StoredSubscription | None:
         """The same; None where there is none."""
-        if webhook_id <= _COUNT or len(webhook_id) > _MAX_ID:
+        if webhook_id <= COUNT or len(webhook_id) > _MAX_ID:
             return None
         with storage_errors("Reading the webhook"):
             answer = dynamodb().get_item(TableName=self.table, Key=_key(partition, webhook_id), ConsistentRead=True)
@@ -183,7 +187,7 @@ class WebhookRepository:
             answer = dynamodb().query(
                 TableName=self.table,
                 KeyConditionExpression="pk = :partition AND sk > :count",
-                ExpressionAttributeValues={":partition": {"S": partition}, ":count": {"S": _COUNT}},
+                ExpressionAttributeValues={":partition": {"S": partition}, ":count": {"S": COUNT}},
                 ScanIndexForward=False,
                 ConsistentRead=True,
                 Limit=limit + 1,
@@ -203,13 +207,15 @@ class WebhookRepository:
             forgive: forget since when its deliveries have been failing.
         """
         client, revision = dynamodb(), stored.revision + 1
+        # Of another address nothing is known.
+        forgotten = ["failing_since"] * forgive + ["prompt"] * (changed.url != stored.subscription.url)
         with storage_errors("Changing the webhook"):
             try:
                 client.update_item(
                     TableName=self.table,
                     Key=_key(changed.partition, changed.id),
                     UpdateExpression="SET document = :document, revision = :next"
-                    + (" REMOVE failing_since" if forgive else ""),
+                    + (f" REMOVE {', '.join(forgotten)}" if forgotten else ""),
                     ConditionExpression="revision = :was",
                     ExpressionAttributeValues={
                         ":document": {"S": changed.model_dump_json(exclude_defaults=True)},
@@ -220,7 +226,12 @@ class WebhookRepository:
             except client.exceptions.ConditionalCheckFailedException:
                 return None
         since = None if forgive else stored.failing_since
-        return StoredSubscription(subscription=changed, revision=revision, failing_since=since)
+        return StoredSubscription(
+            subscription=changed,
+            revision=revision,
+            failing_since=since,
+            prompt=stored.prompt and "prompt" not in forgotten,
+        )
 
     def remove(self, subscription: Subscription) -> None:
         """Delete a subscription; what is still to be delivered is not. One that is gone stays so."""
@@ -234,7 +245,7 @@ class WebhookRepository:
         count: TransactWriteItemTypeDef = {
             "Update": {
                 "TableName": self.table,
-                "Key": _key(subscription.partition, _COUNT),
+                "Key": _key(subscription.partition, COUNT),
                 "UpdateExpression": "ADD subscriptions :less",
                 "ExpressionAttributeValues": {":less": {"N": "-1"}},
             }
@@ -303,6 +314,7 @@ def _stored(item: Any) -> StoredSubscription:
         subscription=Subscription.model_validate_json(item["document"]["S"]),
         revision=int(item["revision"]["N"]),
         failing_since=_moment(since) if since else None,
+        prompt="prompt" in item and item["prompt"]["BOOL"],
     )
 
 

@@ -32,13 +32,23 @@ class DeliveryOrder(DeliveryKey):
     number: int = 0
     due: float
     """Unix seconds; where it lies farther off than the queue can hold, the message is queued again on the way."""
+    waited: bool = False
+    """Whether it has waited once for what another webhook of its owner would show."""
+    slow: bool = False
+    """Whether it waits among those of slow receivers."""
 
 
 class DeliveryQueue:
-    """Queues attempts."""
+    """Queues attempts: those of slow receivers apart, so that nobody else waits behind them."""
 
-    def __init__(self, queue: Queue) -> None:
+    def __init__(self, queue: Queue, slow: Queue | None = None) -> None:
+        """Prepare.
+
+        Args:
+            slow: the queue of slow receivers; None for those who begin deliveries and need not know.
+        """
         self._queue = queue
+        self._slow = slow or queue
 
     def send(self, orders: Sequence[DeliveryOrder], now: datetime) -> None:
         """Queue each of them for when it is due, or as late before as the queue can.
@@ -46,13 +56,16 @@ class DeliveryQueue:
         Raises:
             StorageUnavailable: SQS does not answer; some may have been queued.
         """
-        for delay, due_then in _by_delay(orders, now.timestamp()).items():
-            messages: list[Any] = [{"delivery": each.model_dump(mode="json")} for each in due_then]
-            self._queue.send(messages, delay_seconds=delay)
+        for (slow, delay), due_then in _by_queue_and_delay(orders, now.timestamp()).items():
+            # Without what is usual: so a function of the version before reads what one of this version sends.
+            messages: list[Any] = [
+                {"delivery": each.model_dump(mode="json", exclude_defaults=True)} for each in due_then
+            ]
+            (self._slow if slow else self._queue).send(messages, delay_seconds=delay)
 
 
-def _by_delay(orders: Sequence[DeliveryOrder], now: float) -> dict[int, list[DeliveryOrder]]:
-    found: dict[int, list[DeliveryOrder]] = {}
+def _by_queue_and_delay(orders: Sequence[DeliveryOrder], now: float) -> dict[tuple[bool, int], list[DeliveryOrder]]:
+    found: dict[tuple[bool, int], list[DeliveryOrder]] = {}
     for each in orders:
-        found.setdefault(max(0, round(each.due - now)), []).append(each)
+        found.setdefault((each.slow, max(0, round(each.due - now))), []).append(each)
     return found

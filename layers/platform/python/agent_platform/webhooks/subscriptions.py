@@ -42,6 +42,9 @@ PING = "webhook.ping"
 PINGS = Rate(PING, 10)
 """Of one person, over all their webhooks: a button for humans, at an address that they name."""
 
+REDELIVERIES = Rate("webhook.redeliver", 60)
+"""The same of what they have sent again; a ping that is sent again counts as a ping."""
+
 _TRIES = 5
 
 
@@ -184,9 +187,7 @@ class Webhooks:
             RateLimited: the principal had ten sent in this minute.
         """
         subscription, now = self._enabled(principal, webhook_id), self._clock()
-        moment = Moment(now.timestamp())
-        if not self._webhooks.count_ping(principal.user_id, moment.minute, PINGS.limit):
-            raise too_often(PINGS, moment)
+        self._count(principal, PINGS, now)
         delivery = Delivery(
             id=new_id(),
             webhook_id=webhook_id,
@@ -231,11 +232,19 @@ class Webhooks:
             WebhookNotFound: there is none that is the principal's to see.
             DeliveryNotFound: it was never sent, or longer than 30 days ago.
             Conflict: the webhook is disabled, or the event was sent too often.
+            RateLimited: the principal had sixty sent again in this minute, or ten pings.
         """
         subscription, now = self._enabled(principal, webhook_id), self._clock()
+        is_ping = self._deliveries.get(webhook_id, delivery_id).type == PING
+        self._count(principal, PINGS if is_ping else REDELIVERIES, now)
         number = self._deliveries.reopen(webhook_id, delivery_id, now=now)
         self._begin(subscription, delivery_id, number, now)
         return self._deliveries.get(webhook_id, delivery_id)
+
+    def _count(self, principal: Principal, rate: Rate, now: datetime) -> None:
+        moment = Moment(now.timestamp())
+        if not self._webhooks.count_sent(principal.user_id, rate.counted, moment.minute, rate.limit):
+            raise too_often(rate, moment)
 
     def _begin(self, subscription: Subscription, event_id: str, number: int, now: datetime) -> None:
         key = DeliveryKey.of(subscription, event_id)
