@@ -11,7 +11,6 @@ export UV := $(CURDIR)/.tools/bin/uv
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 PYTHON := .venv/bin/python
-ARGS ?= list
 BOOTSTRAP := sh infra_cdk/local/bootstrap.sh
 STAGE ?= dev
 CATALOGUE := build/catalogue/agents.sqlite
@@ -65,6 +64,7 @@ rebuild-projections: STAGE = local
 rebuild-projections: .venv/.synced ## build the figures of a stage (STAGE=local) anew from its audit log
 	@$(PYTHON) -m infra_cdk.rebuild_projections $(STAGE) $(ARGS)
 
+dead-letters: ARGS ?= list
 dead-letters: .venv/.synced ## list, show, redrive or discard what could not be done: make dead-letters ARGS="list"
 	@$(PYTHON) -m infra_cdk.dead_letters_command $(ARGS)
 
