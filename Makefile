@@ -41,7 +41,7 @@ reset: .venv/.synced ## forget the accounts, executions and everything else that
 
 test: check catalogue web ## every check and every test, the whole platform included
 	npm --prefix web run test
-	$(PYTHON) -m pytest -n 2 --dist loadgroup
+	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: setup ## lint, formatting, types and layering
 	$(PYTHON) -m ruff check

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.compile import compile_catalogue
@@ -31,6 +33,20 @@ __all__ = [
 ]
 
 REPOSITORY = Path(__file__).parents[1]
+SHARING = ("tests/e2e/", "tests/infra/")
+"""Folders whose files share what is dear to make: the running platform, the synthesized app."""
+
+
+class LoadFolders(LoadFileScheduling):
+    """Hands out whole files, and a folder of `SHARING` whole: to one worker, which makes what they share once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in SHARING if nodeid.startswith(folder)), super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFolders:
+    """With more than one worker."""
+    return LoadFolders(config, log)
 
 
 def pytest_configure() -> None:

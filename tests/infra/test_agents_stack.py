@@ -14,8 +14,6 @@ from infra_cdk.stages import LOCAL, PROD
 from tests.fakes.definitions import a_definition
 from tests.infra.templates import Grant, Synthesized, text
 
-pytestmark = pytest.mark.xdist_group("infra")
-
 
 def grants(stage: Synthesized, function: str) -> dict[str, set[str]]:
     """Actions by what they act on, as the last word of the imported name tells, log and trace rights left out."""

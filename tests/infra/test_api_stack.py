@@ -9,8 +9,6 @@ from infra_cdk.constructs.gateway_errors import GATEWAY_ERRORS
 from infra_cdk.repository import AGENT_DEFS
 from tests.infra.templates import Grant, Synthesized, text
 
-pytestmark = pytest.mark.xdist_group("infra")
-
 PUBLIC = {
     ("POST", "/api/v1/auth/register"),
     ("POST", "/api/v1/auth/login"),

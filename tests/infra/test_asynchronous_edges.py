@@ -4,13 +4,9 @@ import json
 from collections import Counter
 from typing import Any
 
-import pytest
-
 from functions.project_events.retries import SOON
 from infra_cdk.operating import SOURCES, sources_of
 from tests.infra.templates import Resource, Synthesized, text
-
-pytestmark = pytest.mark.xdist_group("infra")
 
 EDGES = {
     "AWS::Events::Rule",

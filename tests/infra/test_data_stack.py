@@ -10,8 +10,6 @@ from agent_platform.storage.executions import RETENTION_DAYS
 from agent_platform.storage.payloads import BATCHES, EXECUTIONS, QUEUED, RUNS
 from tests.infra.templates import Resource, Synthesized, text
 
-pytestmark = pytest.mark.xdist_group("infra")
-
 
 def table(stage: Synthesized, name: str) -> Resource:
     return stage.one("AWS::DynamoDB::Table", "Data", f"Tables{name}")

@@ -18,8 +18,6 @@ from infra_cdk.stacks.events import topics_revision
 from infra_cdk.stages import DEV, LOCAL, Stage
 from tests.infra.templates import Resource, Synthesized, text
 
-pytestmark = pytest.mark.xdist_group("infra")
-
 OWN = {"logs", "xray", "ec2"}
 """Services that every function writes to, or that Lambda uses in its name."""
 

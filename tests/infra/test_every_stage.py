@@ -7,8 +7,6 @@ import pytest
 from infra_cdk.idle_cost import Charge, idle_charges
 from tests.infra.templates import Grant, Synthesized, grants_of
 
-pytestmark = pytest.mark.xdist_group("infra")
-
 NO_NARROWER_RESOURCE = {
     # Service Authorization Reference: these actions have no resource type.
     "dynamodb": {"ListStreams"},

@@ -7,8 +7,6 @@ from agent_platform import settings
 from tests.infra.conftest import one_agent_per_group
 from tests.infra.templates import Resource, Synthesized, text
 
-pytestmark = pytest.mark.xdist_group("infra")
-
 ALWAYS = (
     *("api", "authorize", "deliver_webhooks", "keep_dead_letters", "migrate_database", "project_events"),
     *("relay_events", "run_batch", "track_workflow", "trigger_workflow", "workflow_step"),

@@ -15,8 +15,6 @@ from infra_cdk.repository import FUNCTIONS, PLATFORM, ROOT
 from infra_cdk.stages import Aurora, Stage
 from tests.infra.templates import Synthesized, text
 
-pytestmark = pytest.mark.xdist_group("infra")
-
 OPERATIONS = ROOT / "docs" / "operations.md"
 
 ALARMS = {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"}

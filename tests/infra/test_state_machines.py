@@ -8,8 +8,6 @@ import pytest
 from infra_cdk.repository import AGENT_DEFS, STATE_MACHINES
 from tests.infra.templates import Synthesized, text
 
-pytestmark = pytest.mark.xdist_group("infra")
-
 
 def machine(stage: Synthesized, name: str) -> dict[str, Any]:
     """The properties of a state machine by its construct's id."""

@@ -6,8 +6,6 @@ from infra_cdk.repository import WEB_BUILD
 from infra_cdk.security_headers import SECURITY_HEADERS
 from tests.infra.templates import Synthesized, text
 
-pytestmark = pytest.mark.xdist_group("infra")
-
 
 def test_site_and_api_share_one_origin_and_no_answer_of_the_api_is_cached(cloud_stage: Synthesized) -> None:
     distribution = cloud_stage.one("AWS::CloudFront::Distribution").properties["DistributionConfig"]

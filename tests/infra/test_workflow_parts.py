@@ -14,8 +14,6 @@ from infra_cdk.workflows.role import WorkflowRole
 from infra_cdk.workflows.shipped import ShippedWorkflows
 from tests.infra.templates import Grant, Resource, Synthesized, text
 
-pytestmark = pytest.mark.xdist_group("infra")
-
 OWN = {"logs", "xray", "ec2"}
 """Services that every function writes to, or that Lambda uses in its name."""
 

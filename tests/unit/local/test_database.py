@@ -14,9 +14,6 @@ from infra_cdk.local.state import State
 
 PASSWORD = "a password of this test"
 
-pytestmark = pytest.mark.xdist_group("local-database")
-"""On one worker, so that the server is started once."""
-
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> State:

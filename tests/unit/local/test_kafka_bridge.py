@@ -25,9 +25,6 @@ from infra_cdk.local.processes import Child, Children
 from infra_cdk.local.signals import StopSignals
 from infra_cdk.local.state import State
 
-pytestmark = pytest.mark.xdist_group("kafka-bridge")
-"""One set of brokers for all: two workers would choose the same port at once."""
-
 PATIENCE_SECONDS = 60.0
 TOPIC = "agent.executed"
 FIRST_PORT = 19_092
