@@ -23,16 +23,20 @@ KEY = SIGNING_SECRET["k1"].encode()
 Json = dict[str, Any]
 
 
+def now() -> int:
+    return int(time.time())
+
+
 def claims(**changes: Any) -> Json:
-    now = int(time.time())
+    moment = now()
     genuine = {
         "iss": "ai-agents-platform",
         "aud": "ai-agents-platform-api",
         "sub": "019ab2c4-7d10-7c3e-9f52-6f1f0f3a9b11",
         "jti": "019ab2c4-7d10-7c3e-9f52-000000000001",
         "sid": "019ab2c4-7d10-7c3e-9f52-000000000002",
-        "iat": now,
-        "exp": now + 900,
+        "iat": moment,
+        "exp": moment + 900,
         "email": "ada@example.com",
         "roles": ["user"],
     } | changes
@@ -87,7 +91,6 @@ def _rs256() -> str:
     return jwt.encode(claims(), key, algorithm="RS256", headers={"typ": "at+jwt", "kid": "k1"})
 
 
-NOW = int(time.time())
 FORGERIES: dict[str, Callable[[], str]] = {
     "alg none, no signature": lambda: f"{encoded(header(alg='none'))}.{encoded(claims())}.",
     "alg None, capital": lambda: f"{encoded(header(alg='None'))}.{encoded(claims())}.",
@@ -136,16 +139,16 @@ FORGERIES: dict[str, Callable[[], str]] = {
     "audience missing": lambda: signed(header(), claims(aud=...)),
     "audience among others": lambda: signed(header(), claims(aud=["ai-agents-platform-api", "another-api"])),
     "audience a prefix": lambda: signed(header(), claims(aud="ai-agents-platform-api-2")),
-    "expired": lambda: signed(header(), claims(iat=NOW - 1000, exp=NOW - 100)),
+    "expired": lambda: signed(header(), claims(iat=now() - 1000, exp=now() - 100)),
     "expiry missing": lambda: signed(header(), claims(exp=...)),
     "expiry null": lambda: signed(header(), claims(exp=None)),
-    "expiry a string": lambda: signed(header(), claims(exp=str(NOW + 900))),
+    "expiry a string": lambda: signed(header(), claims(exp=str(now() + 900))),
     "expiry true": lambda: signed(header(), claims(exp=True)),
     "expiry infinite": lambda: signed(header(), claims(exp=float("inf"))),
     "expiry not a number": lambda: signed(header(), claims(exp=float("nan"))),
-    "issued in the future": lambda: signed(header(), claims(iat=NOW + 3600)),
+    "issued in the future": lambda: signed(header(), claims(iat=now() + 3600)),
     "time of issue missing": lambda: signed(header(), claims(iat=...)),
-    "not valid before tomorrow": lambda: signed(header(), claims(nbf=NOW + 86_400)),
+    "not valid before tomorrow": lambda: signed(header(), claims(nbf=now() + 86_400)),
     "jti missing": lambda: signed(header(), claims(jti=...)),
     "jti empty": lambda: signed(header(), claims(jti="")),
     "jti a number": lambda: signed(header(), claims(jti=7)),
