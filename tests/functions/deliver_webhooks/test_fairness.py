@@ -15,11 +15,10 @@ import pytest
 from agent_platform.storage.webhooks import Subscription
 from agent_platform.webhooks import delivery, schedule
 from functions.deliver_webhooks import handler as deliver_webhooks
-from tests.fakes.aws import WEBHOOKS_TABLE, store_secret
 from tests.fakes.gateway import LambdaContext
 from tests.fakes.receiver import Receiver, answer, running_receiver
-from tests.fakes.webhooks import EVE, KEY, Hooks, executed, make_hooks, one_call_at_a_time
-from tests.functions.deliver_webhooks.test_handler import from_the_bus, url
+from tests.fakes.webhooks import EVE, Hooks, executed, one_call_at_a_time
+from tests.functions.deliver_webhooks.test_handler import from_the_bus, on_real_queues, url
 
 __all__ = ["one_call_at_a_time"]
 
@@ -51,26 +50,12 @@ def hooks(
     good: Receiver,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Hooks]:
-    for name in ("webhooks", "webhooks-slow", "webhooks-dead"):
-        boto3.client("sqs").create_queue(QueueName=name)
-    allow = f"{hanging.allow},{good.allow}"
-    environment = {
-        "WEBHOOKS_TABLE": WEBHOOKS_TABLE,
-        "WEBHOOKS_QUEUE_URL": url("webhooks"),
-        "SLOW_WEBHOOKS_QUEUE_URL": url("webhooks-slow"),
-        "DEAD_LETTERS_QUEUE_URL": url("webhooks-dead"),
-        "WEBHOOK_SECRET_ARN": store_secret("webhook-key", KEY),
-        "EGRESS_ALLOW": allow,
-    }
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
     monkeypatch.setattr(delivery, "ATTEMPT_SECONDS", ATTEMPT_SECONDS)
     monkeypatch.setattr(delivery, "PROMPT_MS", 500)
     monkeypatch.setattr(delivery, "TRIAL_WAIT", timedelta(seconds=1))
     monkeypatch.setattr(schedule, "PAUSES", (1,) * 30)
-    deliver_webhooks.worker.cache_clear()
-    yield make_hooks(allow)
-    deliver_webhooks.worker.cache_clear()
+    with on_real_queues(f"{hanging.allow},{good.allow}", monkeypatch) as made:
+        yield made
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import json
 import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -34,7 +35,13 @@ def receiver() -> Iterator[Receiver]:
 def hooks(
     governance_tables: None, one_call_at_a_time: None, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Hooks]:
-    """The function on real queues, and what a test needs to look behind it."""
+    with on_real_queues(receiver.allow, monkeypatch) as made:
+        yield made
+
+
+@contextmanager
+def on_real_queues(allow: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hooks]:
+    """The function on queues of the emulated account, and what a test needs to look behind it."""
     for name in ("webhooks", "webhooks-slow", "webhooks-dead"):
         boto3.client("sqs").create_queue(QueueName=name)
     environment = {
@@ -43,12 +50,12 @@ def hooks(
         "SLOW_WEBHOOKS_QUEUE_URL": url("webhooks-slow"),
         "DEAD_LETTERS_QUEUE_URL": url("webhooks-dead"),
         "WEBHOOK_SECRET_ARN": store_secret("webhook-key", KEY),
-        "EGRESS_ALLOW": receiver.allow,
+        "EGRESS_ALLOW": allow,
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     deliver_webhooks.worker.cache_clear()
-    yield make_hooks(receiver.allow)
+    yield make_hooks(allow)
     deliver_webhooks.worker.cache_clear()
 
 
