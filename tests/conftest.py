@@ -1,5 +1,6 @@
 """What every test can rely on: it reaches this machine alone, spends nothing, and finds the starter agents compiled."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.compile import compile_catalogue
+from agent_platform.identity.policy.compile import compile_policies
 from agent_platform.identity.principal import Principal
 from agent_platform.llm.client import claude_client
 from agent_platform.llm.sdk import ClaudeClient
@@ -54,6 +56,15 @@ def pytest_configure() -> None:
     isolate_environment()
     forbid_network()
     get_logger()  # on a stream that outlives every test; made in a test, it would keep that test's
+
+
+@pytest.fixture(scope="session", autouse=True)
+def policies_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The policies of the repository, compiled; every function of a test finds them by its environment."""
+    path = tmp_path_factory.mktemp("policies")
+    compile_policies(REPOSITORY / "layers/policies", path)
+    os.environ["POLICIES_PATH"] = str(path)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import pytest
@@ -12,6 +15,8 @@ from agent_platform.storage.dynamodb import dynamodb
 from agent_platform.storage.secrets import secrets_manager
 
 REGION = "eu-central-1"
+STATE_MACHINES = {"lambda": {"use_docker": False}, "stepfunctions": {"execute_state_machine": True}}
+"""Moto's settings for state machines that run, and call functions of this process."""
 TOKENS_TABLE = "tokens"
 EXECUTIONS_TABLE = "executions"
 OUTBOX_TABLE = "outbox"
@@ -30,7 +35,16 @@ WEBHOOKS_QUEUE_URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/webhoo
 WEBHOOK_SECRET = "webhook-key"
 REDRIVE_FUNCTIONS = {
     source: f"redrive-{source}"
-    for source in ("relay-bus", "relay-kafka", "projections", "webhooks", "tracking", "triggers")
+    for source in (
+        "relay-bus",
+        "relay-kafka",
+        "projections",
+        "webhooks",
+        "tracking",
+        "triggers",
+        "mails",
+        "personal-data",
+    )
 }
 PAYLOADS_BUCKET = "payloads"
 RUN_AGENT_STATE_MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:run_agent"
@@ -44,6 +58,7 @@ RUN_AGENT_ENVIRONMENT = {
     "CIRCUITS_TABLE": CIRCUITS_TABLE,
     "SESSIONS_TABLE": SESSIONS_TABLE,
     "BATCHES_TABLE": BATCHES_TABLE,
+    "APPROVALS_TABLE": APPROVALS_TABLE,
     "PAYLOADS_BUCKET": PAYLOADS_BUCKET,
     "RUN_AGENT_STATE_MACHINE_ARN": RUN_AGENT_STATE_MACHINE,
 }
@@ -52,13 +67,29 @@ RUN_AGENT_ENVIRONMENT = {
 SIGNING_SECRET = {"active": "k1", "k1": "first-signing-key-of-thirty-two-bytes-or-more"}
 
 
+@contextmanager
+def emulated_account(**services: dict[str, Any]) -> Iterator[None]:
+    """An empty account until the block ends. `services` are moto's settings by service.
+
+    All accounts share one session: a new one would read the descriptions of every service it makes a client of, a
+    tenth of a second each.
+    """
+    with mock_aws(config=services), patch("boto3.DEFAULT_SESSION", _session()):
+        yield
+
+
+@cache
+def _session() -> boto3.session.Session:
+    return boto3.session.Session("testing", "testing", "testing", REGION)
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An empty AWS account in this process."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    with mock_aws():
+    with emulated_account():
         yield
 
 
