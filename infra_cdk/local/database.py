@@ -124,6 +124,8 @@ def create_owner(port: int, username: str, password: str) -> None:
     with _connect(port, password) as connection:
         if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [username]).fetchone():
             connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(owner, sql.Literal(password)))
+        # Aurora's owner may make roles too, and a migration makes one.
+        connection.execute(sql.SQL("ALTER ROLE {} CREATEROLE").format(owner))
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [NAME]).fetchone():
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(NAME), owner))
     with _connect(port, password, NAME) as connection:

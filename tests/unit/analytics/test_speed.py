@@ -13,6 +13,7 @@ from agent_platform.analytics.question import Question
 from agent_platform.identity.principal import Principal
 from agent_platform.identity.users import Users
 from agent_platform.resilience.budgets import Budgets
+from agent_platform.storage.acting import PLATFORM
 from agent_platform.storage.postgres import transaction
 from agent_platform.storage.projections import ProjectionTables
 from agent_platform.storage.usage import UsageQueries
@@ -46,7 +47,7 @@ def fastest(work: Callable[[], object]) -> float:
 
 
 def test_reports_over_all_that_is_kept(engine: Engine) -> None:
-    with transaction(engine) as session:
+    with transaction(engine, PLATFORM) as session:
         session.execute(text(FILL))
     manager = AnalyticsManager(
         usage=UsageQueries(engine),
@@ -60,7 +61,7 @@ def test_reports_over_all_that_is_kept(engine: Engine) -> None:
     asked = Question(Range(NOW.replace(hour=0, minute=0) - timedelta(days=399), datetime(2026, 11, 23, tzinfo=UTC)))
 
     def count() -> int:
-        with transaction(engine) as session:
+        with transaction(engine, PLATFORM) as session:
             return int(session.execute(text("SELECT count(*) FROM usage WHERE grain = 'day'")).scalar_one())
 
     rows = count()

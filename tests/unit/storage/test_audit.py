@@ -18,6 +18,7 @@ from agent_platform.cursors import encode_cursor
 from agent_platform.errors import EventNotStorable, InvalidCursor, InvalidInput
 from agent_platform.events.envelope import CloudEvent
 from agent_platform.storage import audit, audit_chain
+from agent_platform.storage.acting import PLATFORM
 from agent_platform.storage.audit import AuditLog
 from agent_platform.storage.audit_chain import canonical
 from agent_platform.storage.postgres import open_engine, transaction
@@ -138,8 +139,11 @@ def test_what_the_database_refuses_all_the_same_is_told_apart_from_a_failure(log
     ["UPDATE audit_log SET owner = NULL", "DELETE FROM audit_log WHERE seq = 9", "TRUNCATE audit_log"],
 )
 def test_the_database_refuses_to_change_the_past(filled: AuditLog, engine: Engine, statement: str) -> None:
-    with pytest.raises(ProgrammingError, match=r"append-only: [A-Z]+ is refused"), transaction(engine) as session:
+    with pytest.raises(ProgrammingError, match="permission denied"), transaction(engine, PLATFORM) as session:
         session.execute(text(statement))
+    # Nor for who owns the table.
+    with pytest.raises(ProgrammingError, match=r"append-only: [A-Z]+ is refused"), engine.begin() as connection:
+        connection.execute(text(statement))
     assert filled.verify().intact
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.event import listen
 from agent_platform.analytics.ledger import Ledger
 from agent_platform.analytics.projections import Projections
 from agent_platform.events.envelope import CloudEvent
+from agent_platform.storage.acting import PLATFORM
 from agent_platform.storage.audit import AuditLog
 from agent_platform.storage.postgres import open_engine, transaction
 from agent_platform.storage.projections import NAMES, ProjectionTables
@@ -228,7 +229,7 @@ class TestLive:
     ) -> None:
         log.append([kept(an_event()) for _ in range(5)])
         live = Projections(ProjectionTables(engines[0]), chunk=2)
-        with transaction(engine) as somebody:
+        with transaction(engine, PLATFORM) as somebody:
             somebody.execute(text("SELECT FROM projections WHERE name = 'usage' FOR UPDATE"))
             live.keep_up()  # does not wait
         assert [state.applied_seq for state in live.states()] == [0, 5]

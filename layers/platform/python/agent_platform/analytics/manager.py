@@ -169,7 +169,8 @@ class AnalyticsManager:
 
     def budget_consumption(self, who: Principal, limit: int) -> BudgetConsumption:
         """The caller's budget of this month; for administrators also those that are most nearly gone."""
-        mine = self._consumption("user", who.user_id, who.email, self._of_user(who.user_id))
+        address = who.email or self.users.names([who.user_id]).get(who.user_id, (None,))[0]
+        mine = self._consumption("user", who.user_id, address, self._of_user(who.user_id))
         if not who.is_admin:
             return BudgetConsumption(mine=mine, items=[])
         nearest = [(account.partition("#"), budget) for account, budget in self.budgets.nearest(limit)]

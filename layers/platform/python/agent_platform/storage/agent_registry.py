@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Engine, func, or_, update
 from sqlalchemy.dialects.postgresql import insert
 
+from agent_platform.storage.acting import PLATFORM
 from agent_platform.storage.models import AgentRecord
 from agent_platform.storage.postgres import transaction
 
@@ -48,6 +49,6 @@ def synchronise_agents(engine: Engine, agents: Iterable[RegisteredAgent]) -> dic
         .values(retired_at=func.now())
         .returning(AgentRecord.id)
     )
-    with transaction(engine) as session:
+    with transaction(engine, PLATFORM) as session:
         written = session.scalars(upsert, rows).all() if rows else []
         return {"written": len(written), "retired": len(session.scalars(retire).all())}

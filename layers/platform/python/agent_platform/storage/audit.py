@@ -14,6 +14,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 
 from agent_platform.cursors import decode_cursor, encode_cursor
 from agent_platform.errors import EventNotStorable, InvalidCursor
+from agent_platform.storage.acting import PLATFORM
 from agent_platform.storage.audit_chain import Head, Verification, canonical, chained, check, head_of, head_record
 from agent_platform.storage.models import AuditHead, AuditRecord
 from agent_platform.storage.postgres import transaction
@@ -104,7 +105,7 @@ class AuditLog:
         Raises:
             EventNotStorable: the database refuses one of them; nothing was written.
         """
-        with transaction(self._engine) as session:
+        with transaction(self._engine, PLATFORM) as session:
             head = head_record(session, lock=True)
             known = set(session.scalars(_KNOWN, {"ids": [event.id for event in events]}))
             new: dict[str, AuditEvent] = {}
@@ -127,7 +128,7 @@ class AuditLog:
 
     def head(self) -> Head:
         """Where the log ends."""
-        with transaction(self._engine) as session:
+        with transaction(self._engine, PLATFORM) as session:
             return head_of(session)
 
     def page(
@@ -163,7 +164,7 @@ class AuditLog:
             statement = statement.where(AuditRecord.occurred_at < end)
         if cursor:
             statement = statement.where(tuple_(*order) < tuple_(*_place(cursor, query)))
-        with transaction(self._engine) as session:
+        with transaction(self._engine, PLATFORM) as session:
             items = [_entry(record) for record in session.scalars(statement)]
         more = len(items) > limit
         items = items[:limit]
@@ -173,7 +174,7 @@ class AuditLog:
     def export(self, *, after_seq: int = 0, limit: int = 10_000) -> list[AuditEntry]:
         """Entries behind `after_seq`, the oldest first: with what is needed to check the chain elsewhere."""
         statement = select(AuditRecord).where(AuditRecord.seq > after_seq).order_by(AuditRecord.seq).limit(limit)
-        with transaction(self._engine) as session:
+        with transaction(self._engine, PLATFORM) as session:
             return [_entry(record) for record in session.scalars(statement)]
 
     def verify(
@@ -188,7 +189,7 @@ class AuditLog:
         Raises:
             InvalidInput: there is nothing to check: the log ends before `from_seq`, or `to_seq` comes before it.
         """
-        with transaction(self._engine) as session:
+        with transaction(self._engine, PLATFORM) as session:
             # One moment for all of it, whoever appends meanwhile.
             session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             return check(session, from_seq, to_seq, time_left)

@@ -63,7 +63,10 @@ class UserRecord(Base):
     name: Mapped[str] = mapped_column(Text)
     password_hash: Mapped[str] = mapped_column(Text)
     password_changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    email_verified_at: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
+    invited_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    erasing_since: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
 
@@ -90,6 +93,55 @@ class UserRole(Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     role: Mapped[str] = mapped_column(ForeignKey("roles.name", ondelete="RESTRICT"), primary_key=True, index=True)
     granted_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class InvitationRecord(Base):
+    """Somebody who was asked to make an account, with the roles that they will have. Gone once they did."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (CheckConstraint("email = lower(email)", name="email_lower"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=_new_uuid)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(Text)
+    roles: Mapped[list[str]]
+    invited_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    sent_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class DataRequestRecord(Base):
+    """What somebody asked to be done with all data about a person, and how far it is.
+
+    `user_id` is no foreign key: the request outlives the account that it erased.
+    """
+
+    __tablename__ = "data_requests"
+    __table_args__ = (
+        CheckConstraint("kind IN ('export', 'erasure')", name="kind_known"),
+        CheckConstraint("state IN ('waiting', 'running', 'done')", name="state_known"),
+        Index("ix_data_requests_user_id_id", "user_id", "id"),
+        Index(
+            "uq_data_requests_open",
+            "user_id",
+            "kind",
+            unique=True,
+            postgresql_where=text("state IN ('waiting', 'running')"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=_new_uuid)
+    kind: Mapped[str] = mapped_column(String(10))
+    user_id: Mapped[str] = mapped_column(String(36))
+    asked_by: Mapped[str] = mapped_column(String(36))
+    state: Mapped[str] = mapped_column(String(10), server_default=text("'waiting'"))
+    step: Mapped[str] = mapped_column(String(30), server_default=text("''"))
+    counts: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    finished_at: Mapped[datetime | None]
+    held_until: Mapped[datetime | None]
+    object_key: Mapped[str | None] = mapped_column(Text)
 
 
 class AgentRecord(Base):
@@ -213,6 +265,7 @@ class TriggerRecord(Base):
     last_fired_at: Mapped[datetime | None]
     last_run_id: Mapped[str | None] = mapped_column(String(36))
     last_error: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    key_id: Mapped[str | None] = mapped_column(String(36))
 
 
 class AuditRecord(Base):

@@ -11,17 +11,24 @@ from typing import Any
 import psycopg
 from psycopg import errors as pg
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 
 from agent_platform.errors import ConfigurationError, StorageUnavailable
+from agent_platform.storage.acting import Acting, For
 from agent_platform.storage.secrets import read_secret
 
 CONNECT_TIMEOUT_SECONDS = 20
 """Aurora Serverless v2 takes about 15 seconds to resume from 0 ACU (Aurora User Guide, "Scaling to Zero ACUs"); API
 Gateway gives up after 29."""
+
+ROLE = "platform_app"
+"""The database's role that every transaction takes: it owns no table, so row-level security holds for it, whatever the
+user may do who signs in (on Aurora the owner of all tables, on a laptop a superuser)."""
+
+_ACT = "SELECT set_config('role', %s, true), set_config('app.user_id', %s, true), set_config('app.platform', %s, true)"
 
 _SESSION = {
     # Shorter than the gateway's 29 s, less the time to connect to a database that is awake.
@@ -111,7 +118,7 @@ def database_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
+    except (OperationalError, InterfaceError, PoolTimeout, psycopg.OperationalError) as error:
         raise StorageUnavailable(
             "The database does not answer. After a pause it needs up to 15 seconds to wake: try again."
         ) from error
@@ -125,14 +132,44 @@ def database_errors() -> Iterator[None]:
         raise
 
 
+class _Acting(Session):
+    """A session whose every transaction begins with for whom it acts (`info["acting"]`)."""
+
+
+@event.listens_for(_Acting, "after_begin")
+def _act(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+    """Take the role and name the user until the transaction ends: nothing is left to the next on this connection.
+
+    Raises:
+        ConfigurationError: the role is missing.
+    """
+    acting = session.info["acting"]
+    user_id, platform = (acting.user_id, "") if isinstance(acting, For) else ("", "on")
+    driver: Any = connection.connection.dbapi_connection
+    try:
+        # In a pipeline it travels with BEGIN: no round trip of its own.
+        with driver.pipeline():
+            driver.execute(_ACT, (ROLE, user_id, platform))
+    except (pg.InvalidParameterValue, pg.InsufficientPrivilege) as error:
+        raise ConfigurationError(f"The database lacks the role {ROLE}: run migrate_database.") from error
+
+
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Session]:
+def transaction(engine: Engine, acting: Acting) -> Iterator[Session]:
     """A session whose work is committed as a whole when the block ends, and undone when it raises.
+
+    Args:
+        engine: one of `open_engine`.
+        acting: for whom; rows of others are neither seen nor written.
 
     Raises:
         StorageUnavailable: the database does not answer; nothing was committed, unless the connection broke while the
             commit itself was under way.
         ConfigurationError: the tables are missing.
     """
-    with database_errors(), Session(engine, expire_on_commit=False) as session, session.begin():
+    with (
+        database_errors(),
+        _Acting(engine, expire_on_commit=False, info={"acting": acting}) as session,
+        session.begin(),
+    ):
         yield session

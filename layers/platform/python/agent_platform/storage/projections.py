@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 from sqlalchemy import Engine, func, select, text, update
 
+from agent_platform.storage.acting import PLATFORM
 from agent_platform.storage.models import AuditHead, AuditRecord, ProjectionRecord
 from agent_platform.storage.postgres import transaction
 from agent_platform.storage.usage import LATENCY_GROWTH
@@ -53,7 +54,7 @@ class ProjectionTables:
 
     def states(self) -> list[ProjectionState]:
         """How far each projection is."""
-        with transaction(self._engine) as session:
+        with transaction(self._engine, PLATFORM) as session:
             head = session.scalars(select(AuditHead.seq)).one()
             records = {record.name: record for record in session.scalars(select(ProjectionRecord))}
         return [_state(name, records[name], head) for name in NAMES]
@@ -66,7 +67,7 @@ class ProjectionTables:
         Args:
             wait: for whoever does so already; or leave it to them, and answer None.
         """
-        with transaction(self._engine) as session:
+        with transaction(self._engine, PLATFORM) as session:
             record = session.scalars(_of(name).with_for_update(skip_locked=not wait)).one_or_none()
             if record is None:
                 return None
@@ -78,7 +79,7 @@ class ProjectionTables:
                 newest = session.scalar(_NEWEST.where(AuditRecord.seq.between(record.applied_seq + 1, last)))
                 record.as_of = max(filter(None, (record.as_of, newest)))
                 record.applied_seq, record.applied_at = last, datetime.now(UTC)
-        with transaction(self._engine) as session:
+        with transaction(self._engine, PLATFORM) as session:
             return _state(name, record, session.scalars(select(AuditHead.seq)).one())
 
     def begin_rebuild(self, to: int | None = None) -> None:
@@ -88,7 +89,7 @@ class ProjectionTables:
             to: the `rebuild_to` of an earlier call that is gone on with. Whoever brings events may have finished it
                 meanwhile, and then it is not begun anew.
         """
-        with transaction(self._engine) as session:
+        with transaction(self._engine, PLATFORM) as session:
             # In one order, as everybody else locks them.
             records = session.scalars(select(ProjectionRecord).order_by(ProjectionRecord.name).with_for_update()).all()
             under_way = any(record.applied_seq < record.rebuild_to for record in records)

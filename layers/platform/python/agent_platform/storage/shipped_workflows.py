@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
+from agent_platform.storage.acting import PLATFORM
 from agent_platform.storage.models import WorkflowRecord, WorkflowVersionRecord
 from agent_platform.storage.postgres import transaction
 from agent_platform.storage.workflow_records import Draft, describe, new_version
@@ -42,7 +43,7 @@ def synchronise_workflows(engine: Engine, shipped: Iterable[ShippedWorkflow]) ->
     """
     now = datetime.now(UTC)
     counts = {"written": 0, "archived": 0}
-    with transaction(engine) as session:
+    with transaction(engine, PLATFORM) as session:
         session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
         rows = session.scalars(select(WorkflowRecord).where(WorkflowRecord.owner_id.is_(None)))
         known = {record.name: record for record in rows}

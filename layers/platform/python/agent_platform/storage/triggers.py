@@ -1,6 +1,6 @@
 """Triggers in Postgres: what starts runs of a workflow by itself, and what came of it the last time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,9 +8,11 @@ from typing import Any, Literal, NoReturn
 from uuid import UUID
 
 from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy.orm import Session
 
 from agent_platform.cursors import decode_cursor, encode_cursor
 from agent_platform.errors import TriggerNotFound
+from agent_platform.storage.acting import PLATFORM, For, acting_for
 from agent_platform.storage.models import TriggerRecord, WorkflowRecord
 from agent_platform.storage.postgres import transaction
 
@@ -35,6 +37,8 @@ class Trigger:
     last_run_id: str | None = None
     last_error: dict[str, Any] | None = None
     """Code, message and time (`at`) of the last failure to start a run; None if the last try went well."""
+    key_id: str | None = None
+    """The API key that made it, whose bounds its runs have; None for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class TriggerRepository:
     @contextmanager
     def adding(self, trigger: Trigger) -> Iterator[None]:
         """Write a new trigger. It exists once the block ends; if the block raises, it never did."""
-        with transaction(self._engine) as session:
+        with transaction(self._engine, For(trigger.owner_id)) as session:
             session.add(
                 TriggerRecord(
                     id=UUID(trigger.id),
@@ -66,6 +70,7 @@ class TriggerRepository:
                     input=trigger.input,
                     paused=trigger.paused,
                     created_at=trigger.created_at,
+                    key_id=trigger.key_id,
                 )
             )
             session.flush()
@@ -77,7 +82,7 @@ class TriggerRepository:
         Raises:
             TriggerNotFound: there is none, or it belongs to somebody else.
         """
-        with transaction(self._engine) as session:
+        with transaction(self._engine, acting_for(owner)) as session:
             row = session.execute(_SELECT.where(TriggerRecord.id == _uuid(trigger_id))).one_or_none()
         if row is None or (owner is not None and str(row[0].owner_id) != owner):
             _not_found(trigger_id)
@@ -101,7 +106,7 @@ class TriggerRepository:
         if cursor:
             (after,) = decode_cursor(cursor, (str,), **query)
             statement = statement.where(TriggerRecord.id < UUID(after))
-        with transaction(self._engine) as session:
+        with transaction(self._engine, For(owner)) as session:
             rows = session.execute(statement.order_by(TriggerRecord.id.desc()).limit(limit + 1)).all()
         items = [_trigger(*row) for row in rows[:limit]]
         more = len(rows) > limit
@@ -109,7 +114,7 @@ class TriggerRepository:
 
     def of_workflow(self, workflow_id: str) -> list[Trigger]:
         """Every trigger of a workflow, whoever it belongs to."""
-        with transaction(self._engine) as session:
+        with transaction(self._engine, PLATFORM) as session:
             rows = session.execute(_SELECT.where(TriggerRecord.workflow_id == UUID(workflow_id))).all()
         return [_trigger(*row) for row in rows]
 
@@ -118,7 +123,7 @@ class TriggerRepository:
         query = _COUNT.where(TriggerRecord.owner_id == UUID(owner))
         if kind is not None:
             query = query.where(TriggerRecord.kind == kind)
-        with transaction(self._engine) as session:
+        with transaction(self._engine, For(owner)) as session:
             return session.scalar(query) or 0
 
     @contextmanager
@@ -128,7 +133,7 @@ class TriggerRepository:
         Raises:
             TriggerNotFound: it was deleted meanwhile.
         """
-        with transaction(self._engine) as session:
+        with transaction(self._engine, For(trigger.owner_id)) as session:
             statement = update(TriggerRecord).where(TriggerRecord.id == UUID(trigger.id)).values(paused=paused)
             if session.scalar(statement.returning(TriggerRecord.id)) is None:
                 _not_found(trigger.id)
@@ -136,8 +141,15 @@ class TriggerRepository:
 
     def delete(self, trigger: Trigger) -> None:
         """Delete a trigger; one that is gone stays so."""
-        with transaction(self._engine) as session:
+        with transaction(self._engine, For(trigger.owner_id)) as session:
             session.execute(delete(TriggerRecord).where(TriggerRecord.id == UUID(trigger.id)))
+
+    def end_of(self, session: Session, owner: str, unset: Callable[[str, str], None]) -> None:
+        """Delete all of an owner's with the transaction; `unset` gets kind and id, and removes what fires, before."""
+        theirs = select(TriggerRecord).where(TriggerRecord.owner_id == UUID(owner))
+        for record in session.scalars(theirs).all():
+            unset(record.kind, str(record.id))
+            session.delete(record)
 
     def fired(self, trigger: Trigger, at: datetime, *, run_id: str) -> None:
         """Keep that a run was started."""
@@ -148,7 +160,7 @@ class TriggerRepository:
         self._keep(trigger, {"last_error": {"code": code, "message": message[:2000], "at": at.isoformat()}})
 
     def _keep(self, trigger: Trigger, values: dict[str, Any]) -> None:
-        with transaction(self._engine) as session:
+        with transaction(self._engine, For(trigger.owner_id)) as session:
             session.execute(update(TriggerRecord).where(TriggerRecord.id == UUID(trigger.id)).values(**values))
 
 
@@ -173,6 +185,7 @@ def _trigger(record: TriggerRecord, workflow_title: str) -> Trigger:
         last_fired_at=record.last_fired_at,
         last_run_id=record.last_run_id,
         last_error=record.last_error,
+        key_id=record.key_id,
     )
 
 

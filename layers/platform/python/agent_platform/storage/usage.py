@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute
 
+from agent_platform.storage.acting import acting_for
 from agent_platform.storage.models import UsageErrors, UsageLatency, UsageRecord
 from agent_platform.storage.postgres import transaction
 
@@ -84,13 +85,13 @@ class UsageQueries:
 
     def totals(self, which: UsageFilter) -> Usage:
         """All of them together."""
-        rows = self._rows(select(*_SUMS).where(*_where(UsageRecord, which)))
+        rows = self._rows(which, select(*_SUMS).where(*_where(UsageRecord, which)))
         return Usage(*rows[0])
 
     def series(self, which: UsageFilter, grain: Grain) -> list[tuple[datetime, Usage]]:
         """Per hour or day, oldest first; what had no execution is left out."""
         statement = select(UsageRecord.period, *_SUMS).where(*_where(UsageRecord, which, grain))
-        rows = self._rows(statement.group_by(UsageRecord.period).order_by(UsageRecord.period))
+        rows = self._rows(which, statement.group_by(UsageRecord.period).order_by(UsageRecord.period))
         return [(row[0], Usage(*row[1:])) for row in rows]
 
     def top_agents(self, which: UsageFilter, *, limit: int = 10, by: Order = "executions") -> list[tuple[str, Usage]]:
@@ -119,12 +120,12 @@ class UsageQueries:
             .order_by(count.desc(), UsageErrors.code, UsageErrors.agent_id)
             .limit(limit)
         )
-        return [ErrorCount(code, agent_id, int(total)) for code, agent_id, total in self._rows(statement)]
+        return [ErrorCount(code, agent_id, int(total)) for code, agent_id, total in self._rows(which, statement)]
 
     def latency(self, which: UsageFilter) -> Buckets:
         """The histogram of all of them."""
         statement = select(UsageLatency.bucket, func.sum(UsageLatency.count))
-        rows = self._rows(statement.where(*_where(UsageLatency, which)).group_by(UsageLatency.bucket))
+        rows = self._rows(which, statement.where(*_where(UsageLatency, which)).group_by(UsageLatency.bucket))
         return {bucket: int(count) for bucket, count in rows}
 
     def latency_series(self, which: UsageFilter, grain: Grain) -> list[tuple[datetime, Buckets]]:
@@ -148,7 +149,7 @@ class UsageQueries:
             .order_by(_ORDERS[by].desc(), key)
             .limit(limit)
         )
-        return [(row[0], Usage(*row[1:])) for row in self._rows(statement)]
+        return [(row[0], Usage(*row[1:])) for row in self._rows(which, statement)]
 
     def _histograms(
         self, which: UsageFilter, grain: Grain | None, key: SQLColumnExpression[Any], *more: ColumnElement[bool]
@@ -160,12 +161,12 @@ class UsageQueries:
             .order_by(key)
         )
         found: dict[Any, Buckets] = {}
-        for name, bucket, count in self._rows(statement):
+        for name, bucket, count in self._rows(which, statement):
             found.setdefault(name, {})[bucket] = int(count)
         return [*found.items()]
 
-    def _rows(self, statement: Executable) -> Sequence[Any]:
-        with transaction(self._engine) as session:
+    def _rows(self, which: UsageFilter, statement: Executable) -> Sequence[Any]:
+        with transaction(self._engine, acting_for(which.owner)) as session:
             return session.execute(statement).all()
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from agent_platform.cursors import decode_cursor, encode_cursor
 from agent_platform.errors import InvalidCursor, Unauthenticated, WorkflowArchived, WorkflowNameTaken, WorkflowNotFound
+from agent_platform.storage.acting import PLATFORM, For, acting_for
 from agent_platform.storage.models import WorkflowRecord, WorkflowVersionRecord
 from agent_platform.storage.postgres import transaction
 from agent_platform.storage.workflow_records import (
@@ -24,7 +25,7 @@ from agent_platform.storage.workflow_records import (
     workflow_of,
 )
 
-PLATFORM = "platform/"
+SHIPPED = "platform/"
 """How a reference to a workflow that the platform ships begins."""
 
 
@@ -71,7 +72,7 @@ class WorkflowDefinitions:
             Unauthenticated: the owner's account does not exist any more.
         """
         try:
-            with transaction(self._engine) as session:
+            with transaction(self._engine, For(str(_uuid(owner)))) as session:
                 record = WorkflowRecord(owner_id=_uuid(owner), name=draft.name)
                 describe(record, draft)
                 session.add(record)
@@ -96,7 +97,7 @@ class WorkflowDefinitions:
             WorkflowNotFound: there is none of theirs.
             WorkflowArchived: it takes no more versions.
         """
-        with transaction(self._engine) as session:
+        with transaction(self._engine, For(owner)) as session:
             record = _own(session, workflow_id, owner, lock=True)
             record.latest_version += 1
             record.updated_at = datetime.now(UTC)
@@ -114,16 +115,16 @@ class WorkflowDefinitions:
         Raises:
             WorkflowNotFound: there is none.
         """
-        with transaction(self._engine) as session:
+        with transaction(self._engine, acting_for(owner)) as session:
             return workflow_of(_visible(session, workflow_id, owner))
 
     def find(self, reference: str, *, owner: str | None) -> Workflow | None:
         """The workflow that a spec of this owner refers to by name and that is not archived, or None."""
-        name = reference.removeprefix(PLATFORM)
+        name = reference.removeprefix(SHIPPED)
         shipped = name != reference
         whose = WorkflowRecord.owner_id.is_(None) if shipped else WorkflowRecord.owner_id == _uuid(owner or "")
         query = select(WorkflowRecord).where(WorkflowRecord.name == name, whose, WorkflowRecord.archived_at.is_(None))
-        with transaction(self._engine) as session:
+        with transaction(self._engine, acting_for(owner)) as session:
             record = session.scalar(query)
             return workflow_of(record) if record else None
 
@@ -133,7 +134,7 @@ class WorkflowDefinitions:
         Raises:
             WorkflowNotFound: there is none.
         """
-        with transaction(self._engine) as session:
+        with transaction(self._engine, acting_for(owner)) as session:
             record = _visible(session, workflow_id, owner)
             return version_of(_its_version(session, record, version))
 
@@ -144,7 +145,7 @@ class WorkflowDefinitions:
             WorkflowNotFound: there is no such workflow, or none of its versions was ever published.
         """
         published = WorkflowVersionRecord.published_at
-        with transaction(self._engine) as session:
+        with transaction(self._engine, PLATFORM) as session:
             record = _visible(session, workflow_id, None)
             query = select(WorkflowVersionRecord).where(
                 WorkflowVersionRecord.workflow_id == record.id, published.is_not(None)
@@ -161,7 +162,7 @@ class WorkflowDefinitions:
         Raises:
             WorkflowNotFound: there is none.
         """
-        with transaction(self._engine) as session:
+        with transaction(self._engine, For(owner)) as session:
             record = _visible(session, workflow_id, owner)
             query = select(WorkflowVersionRecord).where(WorkflowVersionRecord.workflow_id == record.id)
             found = session.scalars(query.order_by(WorkflowVersionRecord.version.desc()))
@@ -182,7 +183,7 @@ class WorkflowDefinitions:
             query = query.where(_holds(word))
         if cursor:
             query = query.where(_behind(archived, *decode_cursor(cursor, (bool, str, str), **asked)))
-        with transaction(self._engine) as session:
+        with transaction(self._engine, For(owner)) as session:
             found = session.scalars(query.order_by(*order).limit(limit + 1)).all()
             items = [workflow_of(record) for record in found[:limit]]
         following = None
@@ -199,14 +200,14 @@ class WorkflowDefinitions:
             WorkflowNotFound: there is no such workflow of theirs, or no such version.
             WorkflowArchived: it starts no more runs.
         """
-        with transaction(self._engine) as session:
+        with transaction(self._engine, For(owner)) as session:
             record = _own(session, workflow_id, owner, lock=True)
             chosen = _its_version(session, record, record.latest_version if version is None else version)
             yield Publication(record, chosen)
 
     def live_before(self, workflow_id: str, *, owner: str) -> int | None:
         """The version that was published last, of those that are not live now; None where there is none."""
-        with transaction(self._engine) as session:
+        with transaction(self._engine, For(owner)) as session:
             record = _visible(session, workflow_id, owner)
             query = (
                 select(WorkflowVersionRecord.version)
@@ -225,7 +226,7 @@ class WorkflowDefinitions:
         Raises:
             WorkflowNotFound: there is none of theirs.
         """
-        with transaction(self._engine) as session:
+        with transaction(self._engine, For(owner)) as session:
             record = _own(session, workflow_id, owner, lock=True, archived=True)
             if record.archived_at is None:
                 record.archived_at = record.updated_at = datetime.now(UTC)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Engine, Executable, cast, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
+from agent_platform.storage.acting import acting_for
 from agent_platform.storage.models import WorkflowHistoryRecord as Record
 from agent_platform.storage.postgres import transaction
 
@@ -87,7 +88,7 @@ class WorkflowHistoryQueries:
             .order_by(count.desc(), Record.workflow_id)
             .limit(limit)
         )
-        return [WorkflowUsage(*row) for row in self._rows(statement)]
+        return [WorkflowUsage(*row) for row in self._rows(which, statement)]
 
     def failures(self, which: RunFilter, *, limit: int = 20) -> list[PastRun]:
         """The runs that failed or were stopped, the latest first."""
@@ -104,10 +105,10 @@ class WorkflowHistoryQueries:
             .order_by(Record.started_at.desc(), Record.run_id.desc())
             .limit(limit)
         )
-        return [PastRun(*row) for row in self._rows(statement)]
+        return [PastRun(*row) for row in self._rows(which, statement)]
 
-    def _rows(self, statement: Executable) -> Sequence[Any]:
-        with transaction(self._engine) as session:
+    def _rows(self, which: RunFilter, statement: Executable) -> Sequence[Any]:
+        with transaction(self._engine, acting_for(which.owner)) as session:
             return session.execute(statement).all()
 
 
