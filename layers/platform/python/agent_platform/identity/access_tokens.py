@@ -4,6 +4,7 @@ One algorithm, fixed here and never taken from the token. The key is looked up b
 and type are checked, so that a token made for something else, even with our key, is not accepted.
 """
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ MAX_TOKEN_CHARACTERS: Final = 4096
 LEEWAY_SECONDS: Final = 2
 """The clocks of two Lambda hosts may differ a little: a token must not be "not yet valid" where it is sent next."""
 
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+"""RFC 7515, section 2: base64url without padding. Readers that skip `=` give one token several spellings."""
 _HEADER_FIELDS = {"alg", "kid", "typ"}
 _CLAIMS = ["iss", "aud", "sub", "jti", "sid", "iat", "exp", "email", "roles"]
 
@@ -46,7 +49,11 @@ class AccessTokens:
         self._clock = clock
 
     def issue(self, *, user_id: str, email: str, roles: list[str], session_id: str) -> str:
-        """Sign a token that is valid from now for `ACCESS_TOKEN_SECONDS`."""
+        """Sign a token that is valid from now for `ACCESS_TOKEN_SECONDS`.
+
+        `email` is an address that was proved to be the user's, or empty: whatever asks who somebody is (approvals,
+        policies) goes by what stands here.
+        """
         # Milliseconds (a NumericDate may have a fraction): a sign-in right after "revoke all" must count as later.
         now = round(self._clock(), 3)
         name, key = self._keys.active()
@@ -73,6 +80,8 @@ class AccessTokens:
         if len(token) > MAX_TOKEN_CHARACTERS:
             raise Unauthenticated("The access token is too long to be one of ours.")
         try:
+            if not _COMPACT.fullmatch(token):
+                raise jwt.InvalidTokenError("form")
             header = jwt.get_unverified_header(token)
             if set(header) != _HEADER_FIELDS or header["alg"] != ALGORITHM or header["typ"] != TOKEN_TYPE:
                 raise jwt.InvalidTokenError("header")
@@ -97,17 +106,19 @@ class AccessTokens:
 
 
 def _read(claims: dict[str, Any]) -> VerifiedToken:
-    texts = [claims[name] for name in ("sub", "jti", "sid", "email")]
-    roles = claims["roles"]
+    texts = [claims[name] for name in ("sub", "jti", "sid")]
+    email, roles = claims["email"], claims["roles"]
     times = [claims["iat"], claims["exp"]]
     if not (
         all(isinstance(value, str) and 0 < len(value) <= 254 for value in texts)
+        and isinstance(email, str)
+        and len(email) <= 254
         and isinstance(roles, list)
         and all(isinstance(role, str) for role in roles)
         and all(isinstance(moment, int | float) and not isinstance(moment, bool) for moment in times)
     ):
         raise jwt.InvalidTokenError("claims")
-    user_id, token_id, session_id, email = texts
+    user_id, token_id, session_id = texts
     principal = Principal(user_id=user_id, email=email, roles=frozenset(roles), token_id=token_id)
     return VerifiedToken(principal, session_id, issued_at=claims["iat"], expires_at=claims["exp"])
 

@@ -1,0 +1,1 @@
+"""Rotates the keys that sign access tokens, step by step, as Secrets Manager asks."""
