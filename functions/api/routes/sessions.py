@@ -46,7 +46,7 @@ class CreateSessionRequest(Body):
             pattern=AGENT_ID,
             max_length=AGENT_ID_LENGTH,
             description="An agent whose `memory` is not `none`",
-            examples=["it-service-desk/slow-laptop-investigator"],
+            examples=["it-service-desk/remote-access-failure-isolator"],
         ),
     ]
     title: Annotated[

@@ -13,7 +13,7 @@ LOGOUT = "/api/v1/auth/logout"
 def test_a_whole_life_of_a_session(platform: Platform) -> None:
     registered = platform.register(" Ada@Example.COM ")
     assert registered.status == 201
-    assert registered.json["user"].keys() == {"id", "email", "name", "roles", "created_at"}
+    assert registered.json["user"].keys() == {*("id", "email", "name", "roles", "created_at", "email_verified")}
     assert registered.json["user"]["email"] == EMAIL
     assert registered.json["user"]["roles"] == ["user"]
     assert (registered.json["token_type"], registered.json["expires_in"]) == ("Bearer", 900)

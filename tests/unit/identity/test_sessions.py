@@ -1,19 +1,24 @@
 """Signing up, in, on and out, with a real Postgres and the tokens table."""
 
 import time
+from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, select
 
 from agent_platform.errors import StorageUnavailable, Unauthenticated
 from agent_platform.identity.access_tokens import AccessTokens
+from agent_platform.identity.attempts import Attempts
 from agent_platform.identity.refresh_tokens import RefreshTokens
 from agent_platform.identity.revocations import Revocations
 from agent_platform.identity.sessions import Sessions, SignedIn
-from agent_platform.identity.users import Users
+from agent_platform.identity.sign_in_limits import SignInLimits
+from agent_platform.identity.users import User, Users
 from agent_platform.settings import TokenSettings
+from agent_platform.storage.acting import PLATFORM
 from agent_platform.storage.dynamodb import dynamodb
-from agent_platform.storage.models import UserRecord
+from agent_platform.storage.models import UserRecord, UserRole
 from agent_platform.storage.postgres import transaction
 
 EMAIL, PASSWORD = "ada@example.com", "four words make one"
@@ -27,7 +32,8 @@ def users(engine: Engine) -> Users:
 @pytest.fixture
 def sessions(users: Users, access_tokens: AccessTokens, revocations: Revocations, settings: TokenSettings) -> Sessions:
     refresh_tokens = RefreshTokens(settings.tokens_table, lifetime=3600, revocations=revocations)
-    return Sessions(users, access_tokens, refresh_tokens, revocations)
+    limits = SignInLimits(Attempts(settings.tokens_table), per_source=100)
+    return Sessions(users, access_tokens, refresh_tokens, revocations, limits)
 
 
 def authorization(signed_in: SignedIn) -> str:
@@ -45,15 +51,50 @@ def is_over(signed_in: SignedIn, access_tokens: AccessTokens, revocations: Revoc
 def test_a_new_account_is_signed_in_with_a_token_of_its_own(sessions: Sessions, access_tokens: AccessTokens) -> None:
     signed_in = sessions.register(EMAIL, PASSWORD, "Ada")
     principal = access_tokens.verify(signed_in.access_token).principal
-    assert (principal.user_id, principal.email) == (signed_in.user.id, EMAIL)
+    assert principal.user_id == signed_in.user.id
     assert principal.roles == {"user"}
+
+
+def test_a_token_names_an_address_only_once_it_was_proved_to_be_the_users(
+    sessions: Sessions, users: Users, access_tokens: AccessTokens
+) -> None:
+    first = sessions.register(EMAIL, PASSWORD, "Ada")
+    assert access_tokens.verify(first.access_token).principal.email == ""
+    users.verify_email(first.user.id, EMAIL)
+    second = sessions.refresh(first.refresh_token)
+    assert access_tokens.verify(second.access_token).principal.email == EMAIL
+
+
+def test_all_sessions_of_a_user_end_at_once_and_nobody_elses(
+    sessions: Sessions, access_tokens: AccessTokens, revocations: Revocations
+) -> None:
+    laptop, phone = sessions.register(EMAIL, PASSWORD, "Ada"), sessions.login(EMAIL, PASSWORD)
+    eve = sessions.register("eve@example.com", PASSWORD, "Eve")
+    assert sessions.revoke_all(laptop.user.id, start_anew=False) is None
+    for ended in (laptop, phone):
+        assert is_over(ended, access_tokens, revocations)
+        with pytest.raises(Unauthenticated):
+            sessions.refresh(ended.refresh_token)
+    assert not is_over(eve, access_tokens, revocations)
+
+
+def test_the_session_that_begins_where_all_others_end_goes_on(
+    sessions: Sessions, access_tokens: AccessTokens, revocations: Revocations
+) -> None:
+    laptop = sessions.register(EMAIL, PASSWORD, "Ada")
+    for _ in range(20):
+        anew = sessions.revoke_all(laptop.user.id, start_anew=True)
+        assert anew is not None
+        assert not is_over(anew, access_tokens, revocations)
+    assert is_over(laptop, access_tokens, revocations)
+    sessions.refresh(anew.refresh_token)
 
 
 def test_an_account_that_cannot_be_signed_in_is_not_made(sessions: Sessions, engine: Engine, tokens_table: str) -> None:
     dynamodb().delete_table(TableName=tokens_table)
     with pytest.raises(StorageUnavailable):
         sessions.register(EMAIL, PASSWORD, "Ada")
-    with transaction(engine) as session:
+    with transaction(engine, PLATFORM) as session:
         assert session.scalars(select(UserRecord)).all() == []
 
 
@@ -153,3 +194,39 @@ def test_a_logout_that_failed_half_way_can_be_repeated(
     sessions.logout(authorization(laptop), phone.refresh_token)
     assert is_over(laptop, access_tokens, revocations)
     assert is_over(phone, access_tokens, revocations)
+
+
+@pytest.mark.parametrize("change", ["password", "roles", "disabled"])
+def test_a_sign_in_under_way_does_not_outlive_a_change_of_the_account(
+    sessions: Sessions,
+    users: Users,
+    engine: Engine,
+    revocations: Revocations,
+    tokens_table: str,
+    change: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    user_id = sessions.register(EMAIL, PASSWORD, "Ada").user.id
+    authenticate = users.authenticate
+
+    def and_then_it_is_changed(email: str, password: str) -> User:
+        found = authenticate(email, password)
+        with transaction(engine, PLATFORM) as session:
+            record = session.get_one(UserRecord, UUID(user_id))
+            match change:
+                case "password":
+                    record.password_changed_at = datetime.now(UTC)
+                case "roles":
+                    record.grants = [UserRole(role="admin")]
+                case _:
+                    record.disabled_at = datetime.now(UTC)
+        revocations.revoke_user(user_id)
+        return found
+
+    monkeypatch.setattr(users, "authenticate", and_then_it_is_changed)
+    with pytest.raises(Unauthenticated):
+        sessions.login(EMAIL, PASSWORD)
+    markers = dynamodb().scan(TableName=tokens_table)["Items"]
+    begun = {item["session_id"]["S"] for item in markers if "session_id" in item}
+    ended = {item["pk"]["S"].removeprefix("session#") for item in markers if item["pk"]["S"].startswith("session#")}
+    assert len(begun - ended) == 1  # the first one, which the user's marker ends

@@ -69,7 +69,21 @@ class Revocations:
     def revoke_user(self, user_id: str) -> None:
         """End everything issued to this user until now; a sign-in after this call works again."""
         now = self._clock()
-        self._put(f"user#{user_id}", expires_at=now + self._longest_life, until_ms={"N": str(int(now * 1000))})
+        until_ms = int(now * 1000)
+        client = dynamodb()
+        with storage_errors("Revoking"):
+            # Another host's clock may be ahead: what is ended stays so.
+            try:
+                client.put_item(
+                    TableName=self._table,
+                    Item=self._marker(f"user#{user_id}", now + self._longest_life) | {"until_ms": {"N": str(until_ms)}},
+                    ConditionExpression="attribute_not_exists(pk) OR until_ms < :until",
+                    ExpressionAttributeValues={":until": {"N": str(until_ms)}},
+                )
+            except client.exceptions.ConditionalCheckFailedException:
+                return
+        # What begins in the very millisecond of the marker is ended by it, so nothing of ours shall begin in it.
+        time.sleep(0.002)
 
     def still_valid(self, *, session_id: str, user_id: str, started_ms: int) -> list["TransactWriteItemTypeDef"]:
         """The conditions, as parts of a DynamoDB transaction, that neither session nor user was revoked."""
@@ -86,7 +100,9 @@ class Revocations:
         }
         return [{"ConditionCheck": session}, {"ConditionCheck": user}]
 
-    def _put(self, key: str, *, expires_at: float, **more: Any) -> None:
-        expiry = {"N": str(int(expires_at) + MARGIN_SECONDS)}
+    def _put(self, key: str, *, expires_at: float) -> None:
         with storage_errors("Revoking"):
-            dynamodb().put_item(TableName=self._table, Item={"pk": {"S": key}, "expires_at": expiry, **more})
+            dynamodb().put_item(TableName=self._table, Item=self._marker(key, expires_at))
+
+    def _marker(self, key: str, expires_at: float) -> "dict[str, AttributeValueTypeDef]":
+        return {"pk": {"S": key}, "expires_at": {"N": str(int(expires_at) + MARGIN_SECONDS)}}

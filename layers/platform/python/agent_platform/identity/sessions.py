@@ -1,11 +1,15 @@
-"""Sessions: signing up, in, on and out. The one place where accounts, access tokens and refresh tokens meet."""
+"""Sessions: signing up, in, on and out. The one place where accounts, access tokens and refresh tokens meet.
+
+`source` is the address that a request came from, as the gateway saw it: what may be tried from there is limited.
+"""
 
 from dataclasses import dataclass
 
-from agent_platform.errors import Unauthenticated
+from agent_platform.errors import StorageUnavailable, Unauthenticated
 from agent_platform.identity.access_tokens import AccessTokens, bearer_token
 from agent_platform.identity.refresh_tokens import NewRefreshToken, RefreshTokens
 from agent_platform.identity.revocations import Revocations
+from agent_platform.identity.sign_in_limits import SignInLimits
 from agent_platform.identity.users import User, Users
 
 
@@ -22,30 +26,54 @@ class Sessions:
     """Every method raises `StorageUnavailable` when Postgres or the tokens table does not answer."""
 
     def __init__(
-        self, users: Users, access_tokens: AccessTokens, refresh_tokens: RefreshTokens, revocations: Revocations
+        self,
+        users: Users,
+        access_tokens: AccessTokens,
+        refresh_tokens: RefreshTokens,
+        revocations: Revocations,
+        limits: SignInLimits,
     ) -> None:
         self._users = users
+        self._limits = limits
         self._access_tokens = access_tokens
         self._refresh_tokens = refresh_tokens
         self._revocations = revocations
 
-    def register(self, email: str, password: str, name: str) -> SignedIn:
+    def register(self, email: str, password: str, name: str, source: str = "") -> SignedIn:
         """Make an account and sign it in. When any part fails there is no account.
 
         Raises:
             InvalidInput: address, password or name is not accepted.
             EmailTaken: the address has an account.
+            TooManyAttempts: too many registered from this address.
         """
+        self._limits.asking("register", source)
         with self._users.registering(email, password, name) as user:
-            return self._start(user)
+            return self._signed_in(user, self._refresh_tokens.start(user.id))
 
-    def login(self, email: str, password: str) -> SignedIn:
+    def login(self, email: str, password: str, source: str = "") -> SignedIn:
         """Sign in by password.
 
         Raises:
-            Unauthenticated: address or password is wrong.
+            Unauthenticated: address or password is wrong, or the account was changed meanwhile.
+            TooManyAttempts: too many failed before; this one was not tried.
         """
-        return self._start(self._users.authenticate(email, password))
+        counted = self._limits.signing_in(email, source)
+        try:
+            user = self._users.authenticate(email, password)
+        except StorageUnavailable:
+            self._limits.not_tried(email, source, counted=counted)
+            raise
+        self._limits.signed_in(email, source)
+        return self._start(user)
+
+    def begin(self, user_id: str) -> SignedIn:
+        """Sign in whoever has just proved by other means whose account it is.
+
+        Raises:
+            Unauthenticated: the account does not exist any more, or is disabled.
+        """
+        return self._start(self._users.get(user_id))
 
     def refresh(self, refresh_token: str) -> SignedIn:
         """Exchange a refresh token for the next pair, with the roles that the user has now.
@@ -75,11 +103,37 @@ class Sessions:
         self._revocations.revoke_session(token.session_id)
         self._revocations.revoke_token(token.principal.token_id, expires_at=token.expires_at)
 
+    def revoke_all(self, user_id: str, *, start_anew: bool) -> SignedIn | None:
+        """End every session of a user at once, everywhere; with `start_anew` a new one begins, else None.
+
+        API keys are no sessions: they stay.
+
+        Raises:
+            Unauthenticated: the account does not exist any more, or is disabled.
+        """
+        user = self._users.get(user_id) if start_anew else None
+        self._revocations.revoke_user(user_id)
+        return self._start(user) if user else None
+
     def _start(self, user: User) -> SignedIn:
-        return self._signed_in(user, self._refresh_tokens.start(user.id))
+        """A session of an account as it still is.
+
+        A change of the account ends the sessions that there are once it is committed. One that began later, from what
+        was read before, would outlive it: so either the change meets this session, or this meets the change.
+        """
+        refresh = self._refresh_tokens.start(user.id)
+        signed_in = self._signed_in(user, refresh)
+        try:
+            unchanged = self._users.get(user.id) == user
+        except Unauthenticated:
+            unchanged = False
+        if not unchanged:
+            self._revocations.revoke_session(refresh.session_id)
+            raise Unauthenticated("The account was changed a moment ago: sign in again.")
+        return signed_in
 
     def _signed_in(self, user: User, refresh: NewRefreshToken) -> SignedIn:
         access_token = self._access_tokens.issue(
-            user_id=user.id, email=user.email, roles=list(user.roles), session_id=refresh.session_id
+            user_id=user.id, email=user.verified_email, roles=list(user.roles), session_id=refresh.session_id
         )
         return SignedIn(user, access_token, refresh.token)
