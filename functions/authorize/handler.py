@@ -23,11 +23,12 @@ def handler(event: Event, _context: object) -> dict[str, Any]:
     """
     get_logger().append_keys(trace_id=trace_id_of_event(event))
     try:
-        principal = _authorizer().principal(event)
+        authorizer = _authorizer()
+        principal = authorizer.principal(event)
     except Unauthenticated as error:
         get_logger().info("refused", extra={"reason": error.detail})
         raise Exception("Unauthorized") from None
     except PlatformError as error:
         get_logger().error("undecided", extra={"code": error.code, "reason": error.detail}, exc_info=error)
         raise
-    return policy(principal, event["methodArn"])
+    return policy(principal, event["methodArn"], authorizer.usage_key_prefix)

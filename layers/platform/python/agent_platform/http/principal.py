@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from agent_platform.http.source import source_address
 from agent_platform.identity.principal import Principal
 
 _BEARER = HTTPBearer(scheme_name="bearer", bearerFormat="JWT", auto_error=False)
@@ -21,8 +22,8 @@ def current_principal(
     Raises:
         Unauthenticated: the route was reached without the authorizer.
     """
-    event = request.scope.get("aws.event") or {}
-    return Principal.from_authorizer_context((event.get("requestContext") or {}).get("authorizer") or {})
+    context = (request.scope.get("aws.event") or {}).get("requestContext") or {}
+    return Principal.from_authorizer_context(context.get("authorizer") or {}, source_ip=source_address(request) or None)
 
 
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
