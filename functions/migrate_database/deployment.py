@@ -14,7 +14,8 @@ from agent_platform.storage.postgres import credentials_from, open_engine
 from agent_platform.storage.shipped_workflows import synchronise_workflows
 from agent_platform.workflows.publisher import MachineNames
 from agent_platform.workflows.shipped import read_shipped
-from functions.migrate_database.requests import DirectRequest, EnsureUser
+from functions.migrate_database.accounts import Accounts
+from functions.migrate_database.requests import DirectRequest
 
 
 class Deployment:
@@ -23,13 +24,19 @@ class Deployment:
     def __init__(self, settings: MigrateDatabaseSettings) -> None:
         # Building an index may take longer than any request should: migrations have no statement timeout.
         self._engine = open_engine(partial(credentials_from, settings.database_secret_arn), statement_timeout="0")
+        self._accounts = Accounts(
+            Users(self._engine), settings.tokens_table, longest_life=settings.refresh_token_seconds
+        )
         self._catalogue_path = settings.catalogue_path
         self._machines = MachineNames(settings.state_machine_arn_base, settings.workflow_machine_prefix)
 
     def run(self, request: DirectRequest) -> dict[str, Any]:
         """Migrate, then make or update the account if one is asked for."""
         done = self.migrate()
-        return done | {"user": self._ensure(request.ensure_user)} if request.ensure_user else done
+        if request.ensure_user is None:
+            return done
+        user = self._accounts.ensure(request.ensure_user)
+        return done | {"user": {"id": user.id, "email": user.email, "name": user.name, "roles": list(user.roles)}}
 
     def migrate(self) -> dict[str, Any]:
         """Apply missing migrations, then register agents and shipped workflows if a catalogue is deployed with this.
@@ -51,8 +58,3 @@ class Deployment:
                 RegisteredAgent(card.id, card.group, card.name, card.version, card.summary, card.tags)
                 for card in catalogue.cards()
             ]
-
-    def _ensure(self, wanted: EnsureUser) -> dict[str, Any]:
-        password = wanted.password.get_secret_value()
-        user = Users(self._engine).ensure(wanted.email, password, wanted.name, wanted.roles)
-        return {"id": user.id, "email": user.email, "name": user.name, "roles": list(user.roles)}

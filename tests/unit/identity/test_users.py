@@ -6,6 +6,7 @@ from sqlalchemy import Engine, select, text, update
 from agent_platform.errors import EmailTaken, InvalidInput, StorageUnavailable, Unauthenticated
 from agent_platform.identity.passwords import PasswordHasher
 from agent_platform.identity.users import User, Users
+from agent_platform.storage.acting import PLATFORM
 from agent_platform.storage.models import UserRecord
 from agent_platform.storage.postgres import transaction
 from tests.fakes.postgres import Server
@@ -25,7 +26,7 @@ def register(users: Users, email: str = "ada@example.com") -> User:
 
 
 def count(engine: Engine) -> int:
-    with transaction(engine) as session:
+    with transaction(engine, PLATFORM) as session:
         return len(session.scalars(select(UserRecord.id)).all())
 
 
@@ -51,7 +52,7 @@ def test_a_registration_that_fails_later_leaves_no_account(users: Users, engine:
 
 def test_the_password_is_stored_as_a_hash_only(users: Users, engine: Engine) -> None:
     register(users)
-    with transaction(engine) as session:
+    with transaction(engine, PLATFORM) as session:
         row = session.execute(text("SELECT u::text FROM users u")).scalar_one()
     assert PASSWORD not in row
     assert "$argon2id$v=19$m=19456,t=2,p=1$" in row
@@ -60,7 +61,7 @@ def test_the_password_is_stored_as_a_hash_only(users: Users, engine: Engine) -> 
 def test_the_right_password_finds_the_account_and_anything_else_gets_one_answer(users: Users, engine: Engine) -> None:
     made = register(users)
     register(users, "bob@example.com")
-    with transaction(engine) as session:
+    with transaction(engine, PLATFORM) as session:
         session.execute(
             update(UserRecord).where(UserRecord.email == "bob@example.com").values(disabled_at=text("now()"))
         )
@@ -100,10 +101,10 @@ def test_an_unknown_address_costs_a_password_check_too(users: Users, monkeypatch
 def test_a_weaker_hash_is_renewed_when_its_owner_signs_in(users: Users, engine: Engine) -> None:
     made = register(users)
     weak = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)
-    with transaction(engine) as session:
+    with transaction(engine, PLATFORM) as session:
         session.execute(update(UserRecord).values(password_hash=weak))
     signed_in = users.authenticate("ada@example.com", PASSWORD)
-    with transaction(engine) as session:
+    with transaction(engine, PLATFORM) as session:
         stored = session.scalars(select(UserRecord.password_hash)).one()
     assert "m=19456,t=2,p=1" in stored
     assert signed_in.password_changed_at == made.password_changed_at

@@ -1,6 +1,6 @@
-"""Reads a whole table: for what is counted over everything, eventually consistent and in parallel."""
+"""Reads a whole table, eventually consistent: at once and in parallel what is counted, page by page what is large."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,12 +25,25 @@ def scan(table: str, *, doing: str, names: Sequence[str] = ()) -> list[dict[str,
         return [item for part in parts for item in part]
 
 
+def scan_pages(table: str, *, doing: str, names: Sequence[str] = ()) -> Iterator[list[dict[str, Any]]]:
+    """The same one page of at most 1 MB after the other, so that a table of any size fits into memory.
+
+    Raises:
+        StorageUnavailable: DynamoDB does not answer.
+    """
+    with storage_errors(doing):
+        yield from _pages(table, names)
+
+
 def _segment(table: str, segment: int, names: Sequence[str]) -> list[dict[str, Any]]:
-    request: dict[str, Any] = {"TableName": table, "Segment": segment, "TotalSegments": SEGMENTS}
+    pages = _pages(table, names, Segment=segment, TotalSegments=SEGMENTS)
+    return [item for page in pages for item in page]
+
+
+def _pages(table: str, names: Sequence[str], **part: int) -> Iterator[list[dict[str, Any]]]:
+    request: dict[str, Any] = {"TableName": table, **part}
     if names:
         aliases = {f"#{number}": name for number, name in enumerate(names)}
         request |= {"ProjectionExpression": ", ".join(aliases), "ExpressionAttributeNames": aliases}
-    items: list[dict[str, Any]] = []
     for page in dynamodb().get_paginator("scan").paginate(**request):
-        items += page["Items"]
-    return items
+        yield page["Items"]

@@ -1,0 +1,1 @@
+"""Exports and erases what belongs to a person."""
