@@ -1,5 +1,6 @@
 """The standard agent contract over HTTP: execute, health, metrics and info for every agent of a group."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, Path, Request, Response
@@ -7,8 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent_platform.agents.definition import Diversion, Example, Guardrails, JsonObject, Limits, ModelTier, Team
 from agent_platform.agents.meter import PATIENT, Patience
+from agent_platform.agents.resource import as_resource
 from agent_platform.errors import (
     AgentNotFound,
+    ApprovalNotFound,
+    ApprovalRequired,
     BadRequest,
     BudgetExceeded,
     CostLimitReached,
@@ -22,24 +26,28 @@ from agent_platform.errors import (
     ModelError,
     PayloadTooLarge,
     PlatformError,
+    PolicyUndecided,
     RateLimited,
     SessionBusy,
     SessionNotFound,
     StorageUnavailable,
     TeamFailed,
+    ToolApprovalUnusable,
     ToolLoopExceeded,
     Unauthenticated,
     UnsupportedMediaType,
 )
 from agent_platform.http import API_PREFIX, CurrentPrincipal, CurrentTrace, create_app, problems
+from agent_platform.http.few_fields import FewFields
 from agent_platform.http.rate_limits import rate_limit_headers
+from agent_platform.identity.policy import Action, Policies, Question
 from agent_platform.storage.executions import Execution
 from functions.run_agent.deadline import within
 from functions.run_agent.metrics import CONTENT_TYPE, exposition
 from functions.run_agent.service import RunAgentService
 
 
-class ExecuteRequest(BaseModel):
+class ExecuteRequest(FewFields):
     """What to execute an agent with."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -47,6 +55,12 @@ class ExecuteRequest(BaseModel):
     input: JsonObject = Field(description="Matches the agent's input schema")
     session_id: str | None = Field(
         default=None, max_length=100, description="The conversation that this is the next turn of"
+    )
+    tool_approval: str | None = Field(
+        default=None,
+        max_length=100,
+        pattern="^[0-9A-Za-z-]+$",
+        description="The approved call of a tool that the agent may make now: `approval_id` of the request before",
     )
 
 
@@ -66,6 +80,8 @@ class AgentInfo(BaseModel):
     framework: str
     memory: str
     tools: list[str]
+    hosts: list[str] = Field(description="Where its tools may send requests")
+    approval: str = Field(description="Which calls of its tools a person must approve: `required` means all that write")
     consults: list[str] = Field(description="Agents that this one may ask")
     team: Team | None = Field(description="Agents that work under this one")
     input: dict[str, Any] = Field(description="JSON Schema of the input")
@@ -94,11 +110,36 @@ def agent_id(group: Annotated[str, Path()], name: Annotated[str, Path()]) -> str
 
 Service = Annotated[RunAgentService, Depends(service)]
 AgentId = Annotated[str, Depends(agent_id)]
+
+
+def may_read(request: Request, run_agent: Service, agent: AgentId, principal: CurrentPrincipal) -> None:
+    """Ask whether the caller may read about the agent.
+
+    Raises:
+        Forbidden: the policy says no; the message has the reasons.
+        PolicyUndecided: there is no decision.
+    """
+    policies: Policies | None = request.app.state.policies
+    if policies:
+        asked = as_resource(run_agent.definition(agent))
+        policies.require(Question.now(principal, "agents:read", asked))
+
+
+MayRead = Depends(may_read)
 AGENT = f"{API_PREFIX}/agents/{{group}}/{{name}}"
+ACTIONS: dict[str, Action] = {
+    "get_agent": "agents:read",
+    "get_agent_health": "agents:read",
+    "get_agent_metrics": "agents:read",
+    "execute_agent": "agents:execute",
+}
+"""Which action each operation is. The last is asked by the pipeline, as it is of every other entry."""
 KNOWN = problems(Unauthenticated, AgentNotFound)
+READABLE = problems(Unauthenticated, AgentNotFound, Forbidden, PolicyUndecided)
 REFUSALS: tuple[type[PlatformError], ...] = (
     *(MalformedJson, BadRequest, PayloadTooLarge, UnsupportedMediaType, InvalidInput, Forbidden),
     *(IdempotencyInProgress, IdempotencyKeyReused, RateLimited, BudgetExceeded, SessionNotFound, SessionBusy),
+    *(ApprovalNotFound, ToolApprovalUnusable),
 )
 """What stops an execution before it is one."""
 FAILURES: tuple[type[PlatformError], ...] = (
@@ -108,8 +149,10 @@ FAILURES: tuple[type[PlatformError], ...] = (
     TeamFailed,
     CostLimitReached,
     DeclinedByRule,
+    ApprovalRequired,
     DeadlineExceeded,
     StorageUnavailable,
+    PolicyUndecided,
 )
 """What an execution can end with."""
 
@@ -119,12 +162,24 @@ def wants_async(prefer: str | None) -> bool:
     return any(wish.partition(";")[0].strip().lower() == "respond-async" for wish in (prefer or "").split(","))
 
 
-def create_run_agent_app(run_agent: RunAgentService | None = None, patience: Patience = PATIENT) -> FastAPI:
-    """The application of one group; without a service it only describes itself (for the OpenAPI document)."""
-    app = create_app("Agents", "Execute an agent and ask how it is.", "1")
-    app.state.service = run_agent
+def create_run_agent_app(
+    run_agent: RunAgentService | None = None,
+    patience: Patience = PATIENT,
+    *,
+    origins: Sequence[str] = (),
+    policies: Policies | None,
+) -> FastAPI:
+    """The application of one group; without a service it only describes itself (for the OpenAPI document).
 
-    @app.get(AGENT, operation_id="get_agent", tags=["agents"], responses=KNOWN)
+    Args:
+        policies: say who may read about an agent; the pipeline asks who may execute it. None, where everybody
+            may, is for one agent alone on a laptop.
+    """
+    app = create_app("Agents", "Execute an agent and ask how it is.", "1", origins=origins)
+    app.state.service = run_agent
+    app.state.policies = policies
+
+    @app.get(AGENT, operation_id="get_agent", tags=["agents"], responses=READABLE, dependencies=[MayRead])
     def get_agent(run_agent: Service, agent: AgentId, _: CurrentPrincipal) -> AgentInfo:
         """Info: what the agent is for, what it takes and returns, and an example."""
         definition = run_agent.definition(agent)
@@ -164,6 +219,7 @@ def create_run_agent_app(run_agent: RunAgentService | None = None, patience: Pat
             within(patience, request.scope.get("aws.context")),
             idempotency_key=idempotency_key,
             session_id=body.session_id,
+            tool_approval=body.tool_approval,
         )
         if wants_async(prefer):
             execution = run_agent.submit(call)
@@ -179,7 +235,9 @@ def create_run_agent_app(run_agent: RunAgentService | None = None, patience: Pat
             response.headers["Idempotency-Replayed"] = "true"
         return execution
 
-    @app.get(f"{AGENT}/health", operation_id="get_agent_health", tags=["agents"], responses=KNOWN)
+    @app.get(
+        f"{AGENT}/health", operation_id="get_agent_health", tags=["agents"], responses=READABLE, dependencies=[MayRead]
+    )
     def health(run_agent: Service, agent: AgentId, _: CurrentPrincipal) -> AgentHealth:
         """Whether the agent is deployed and its definition loads; the model is not asked."""
         run_agent.definition(agent)
@@ -190,7 +248,8 @@ def create_run_agent_app(run_agent: RunAgentService | None = None, patience: Pat
         operation_id="get_agent_metrics",
         tags=["agents"],
         response_class=Response,
-        responses=KNOWN | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+        responses=READABLE | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+        dependencies=[MayRead],
     )
     def metrics(run_agent: Service, agent: AgentId, _: CurrentPrincipal) -> Response:
         """Prometheus metrics of the agent, summed over all instances of its function."""

@@ -10,6 +10,7 @@ from agent_platform.agents.execution.validate_input import validate_input
 from agent_platform.agents.meter import Patience, Provider
 from agent_platform.events.recorder import OutboxRecorder
 from agent_platform.http.gateway import gateway_handler
+from agent_platform.identity.policy import Policies
 from agent_platform.llm.client import claude_client
 from agent_platform.llm.sdk import ClaudeClient, preload
 from agent_platform.settings import InitializationSettings, RunAgentSettings, load
@@ -74,12 +75,18 @@ def recorder() -> OutboxRecorder:
 
 
 @cache
+def policies() -> Policies:
+    """Who may do what."""
+    return Policies(settings().policies_path)
+
+
+@cache
 def service() -> RunAgentService:
     """The agents of this function's group."""
     env = settings()
     provider: Provider = "bedrock" if env.claude_provider == "bedrock" else "anthropic"
-    catalogue, governed = Catalogue(env.catalogue_path), governance(env, executions())
-    accepted = [validate_input, governed.policy, governed.idempotency]
+    catalogue, governed = Catalogue(env.catalogue_path), governance(env, executions(), policies())
+    accepted = [validate_input, governed.policy, governed.idempotency, governed.tool_approvals]
     return RunAgentService(
         env.agent_group,
         catalogue,
@@ -109,7 +116,9 @@ def workflow_step() -> "WorkflowStepEntry":
 @cache
 def gateway() -> Any:
     """The Lambda handler of the HTTP application."""
-    return gateway_handler(create_run_agent_app(service(), Patience(settings().http_deadline_seconds, MAX_RETRIES)))
+    env = settings()
+    patience = Patience(env.http_deadline_seconds, MAX_RETRIES)
+    return gateway_handler(create_run_agent_app(service(), patience, origins=env.origins, policies=policies()))
 
 
 def wants_warm_up() -> bool:
@@ -120,5 +129,6 @@ def wants_warm_up() -> bool:
 def warm_up() -> None:
     """Do what the first request would do, so that the snapshot holds it: the SDK's 3,300 modules above all."""
     gateway()
+    policies().preload()
     preload()
     dynamodb()

@@ -26,6 +26,7 @@ from agent_platform.storage.batches import Batch, BatchRepository, LineResult, l
 from agent_platform.storage.caught_failures import failure_of
 from agent_platform.storage.executions import Execution, ExecutionRepository, Failure, payload_key
 from agent_platform.storage.payloads import PayloadStore, checked_reference, is_large
+from agent_platform.storage.principal_document import PrincipalDocument
 from agent_platform.tracing import new_trace_id
 from functions.run_agent.service import RunAgentService
 
@@ -34,20 +35,6 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[
 
 class _Event(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class DirectCaller(_Event):
-    """On whose behalf a workflow runs."""
-
-    user_id: Annotated[str, StringConstraints(min_length=1, max_length=100)]
-    email: str = ""
-    roles: list[str] = []
-    key_id: str | None = None
-
-    @property
-    def principal(self) -> Principal:
-        """The same as the pipeline knows it."""
-        return Principal(self.user_id, self.email, frozenset(self.roles), token_id="", key_id=self.key_id)
 
 
 class DirectRequest(_Event):
@@ -61,11 +48,12 @@ class DirectRequest(_Event):
     agent_id: AgentId
     input: JsonObject | None = None
     input_ref: Annotated[str, StringConstraints(max_length=300)] | None = None
-    principal: DirectCaller
+    principal: PrincipalDocument
     trace_id: Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")] = Field(default_factory=new_trace_id)
     execution_id: Id | None = None
     session_id: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
     idempotency_key: str | None = None
+    tool_approval: Id | None = None
 
 
 class LineItem(_Event):
@@ -80,7 +68,7 @@ class LineRequest(_Event):
     """The event of a line of a batch."""
 
     agent_id: AgentId
-    principal: DirectCaller
+    principal: PrincipalDocument
     trace_id: Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")]
     batch_id: Id
     item: LineItem
@@ -192,11 +180,12 @@ class DirectEntry:
         return self._service.call(
             request.agent_id,
             self._input(request.input, request.input_ref),
-            request.principal.principal,
+            Principal.from_document(request.principal),
             request.trace_id,
             patience,
             session_id=request.session_id,
             idempotency_key=request.idempotency_key,
+            tool_approval=request.tool_approval,
             **more,
         )
 
@@ -230,7 +219,7 @@ class DirectEntry:
         call = self._service.call(
             request.agent_id,
             value,
-            request.principal.principal,
+            Principal.from_document(request.principal),
             request.trace_id,
             patience,
             id=item.execution_id,

@@ -48,7 +48,7 @@ def main() -> int:
         catalogue = Catalogue(path)
         pipeline = build_pipeline(executions, lambda: client, provider, catalogue.get)
         service = RunAgentService(definition.group, catalogue, pipeline, executions)
-        app = create_run_agent_app(service, Patience(retries=2))
+        app = create_run_agent_app(service, Patience(retries=2), policies=None)
         app.dependency_overrides[current_principal] = lambda: HERE
         sys.stdout.write(f"{definition.name}: http://127.0.0.1:{options.port}/api/v1/agents/{definition.id}\n")
         sys.stdout.flush()

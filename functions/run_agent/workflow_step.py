@@ -7,6 +7,7 @@ from typing import Any
 from agent_platform.agents.definition import JsonObject, Team
 from agent_platform.agents.meter import PATIENT, Patience
 from agent_platform.errors import ExecutionCancelled, PlatformError
+from agent_platform.identity.principal import Principal
 from agent_platform.observability import get_logger
 from agent_platform.storage.caught_failures import error_of
 from agent_platform.storage.executions import Execution, payload_key
@@ -47,7 +48,7 @@ class WorkflowStepEntry:
         call = self._service.call(
             request.agent_id,
             value,
-            request.run.principal.principal,
+            Principal.from_document(request.run.principal),
             request.run.trace_id,
             patience,
             request.team,

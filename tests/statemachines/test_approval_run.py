@@ -7,7 +7,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 from moto.awslambda_simple.models import LambdaSimpleBackend
 
 from agent_platform.errors import PlatformError
@@ -27,6 +26,8 @@ from tests.fakes.aws import (
     PAYLOADS_BUCKET,
     REGION,
     RUNS_TABLE,
+    STATE_MACHINES,
+    emulated_account,
     make_execution_tables,
     make_governance_tables,
 )
@@ -79,7 +80,7 @@ def states(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     }.items():
         monkeypatch.setenv(name, value)
     step_functions.cache_clear()
-    with mock_aws(config={"lambda": {"use_docker": False}, "stepfunctions": {"execute_state_machine": True}}):
+    with emulated_account(**STATE_MACHINES):
         make_execution_tables()
         make_governance_tables()
         yield boto3.client("stepfunctions")

@@ -35,6 +35,7 @@ REQUEST = {
     "agent_id": "finance-accounting/three-way-match-checker",
     "input_ref": "queued/e1/input.json",
     "session_id": None,
+    "tool_approval": None,
     "trace_id": "0" * 32,
     "principal": {"user_id": "u1", "email": "ada@example.org", "roles": ["user"], "key_id": None},
 }

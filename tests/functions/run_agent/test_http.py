@@ -13,6 +13,7 @@ from agent_platform.agents.catalogue import Catalogue
 from agent_platform.storage.dynamodb import dynamodb
 from agent_platform.storage.executions import ExecutionRepository
 from functions.run_agent import deps
+from functions.run_agent.app import create_run_agent_app
 from tests.fakes.aws import AGENT_METRICS_TABLE, EXECUTIONS_TABLE, OUTBOX_TABLE
 from tests.fakes.gateway import proxy_event
 from tests.functions.run_agent.conftest import AGENT, PATH, Function
@@ -51,7 +52,7 @@ class TestExecute:
             *("id", "agent_id", "agent_version", "status", "input", "output", "error", "model", "provider", "usage"),
             *("cost_usd", "duration_ms", "started_at", "finished_at", "trace_id", "owner", "tool_calls", "cached"),
             *("delegated_cost_usd", "escalation", "redactions", "parent_id", "session_id", "batch_id"),
-            *("run_id", "step_id"),
+            *("run_id", "step_id", "key_id", "tool_approval_id"),
         }
         assert isinstance(execution["cost_usd"], float)
         assert execution["cost_usd"] > 0
@@ -214,6 +215,11 @@ class TestFailures:
         assert len(stored(EXECUTIONS_TABLE)) == 1
 
 
+def test_that_everybody_may_read_has_to_be_said():
+    with pytest.raises(TypeError, match="policies"):
+        create_run_agent_app()  # type: ignore[call-arg]
+
+
 class TestInfoAndHealth:
     """GET … and GET …/health."""
 
@@ -224,6 +230,7 @@ class TestInfoAndHealth:
         assert set(answer.json) == {
             *("id", "group", "name", "version", "summary", "use_when", "not_when", "tags", "model", "effort", "tools"),
             *("memory", "framework", "consults", "team", "input", "output", "example", "guardrails", "limits"),
+            *("hosts", "approval"),
         }
         assert (answer.json["id"], answer.json["group"]) == (AGENT, "finance-accounting")
         assert answer.json["input"] == definition.input

@@ -50,9 +50,16 @@ def test_the_log_of_a_step_carries_its_trace(function: Function, event: dict[str
     assert (line["trace_id"], line["execution_id"]) == (TRACE, execution["id"])
 
 
-def test_only_the_user_must_be_named(function: Function, event: dict[str, Any]):
-    event["principal"] = {"user_id": "user-7"}
+def test_of_the_caller_user_and_roles_suffice(function: Function, event: dict[str, Any]):
+    event["principal"] = {"user_id": "user-7", "roles": ["user"]}
     assert function.invoke(event)["owner"] == "user-7"
+
+
+def test_a_caller_without_a_role_is_refused(function: Function, event: dict[str, Any]):
+    event["principal"] = {"user_id": "user-7"}
+    with pytest.raises(errors.Forbidden):
+        function.invoke(event)
+    assert function.claude.requests() == []
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,13 @@ class TestAccepting:
         assert answer.headers["location"] == f"/api/v1/executions/{answer.json['id']}"
         assert function.claude.requests() == []
         (event,) = runs(machine).values()
-        assert event["principal"] == {**PRINCIPAL, "roles": ["user"]}
+        assert event["principal"] == {
+            **PRINCIPAL,
+            "roles": ["user"],
+            "scopes": None,
+            "agents": None,
+            "source_ip": "203.0.113.7",
+        }
         assert deps.payloads().get(event["input_ref"]) == example
         assert "input" not in event
 

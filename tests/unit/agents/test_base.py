@@ -32,6 +32,7 @@ from agent_platform.llm.sdk import ClaudeClient
 from agent_platform.llm.usage import Usage
 from agent_platform.settings import ClaudeSettings
 from tests.fakes.definitions import a_definition
+from tests.fakes.marks import unmarked
 from tests.fakes.offline_claude import OfflineServer
 
 SONNET = {"input": Decimal(2), "output": Decimal(10), "cache_write": Decimal("2.5"), "cache_read": Decimal("0.1")}
@@ -194,7 +195,7 @@ class TestTools:
         first, second = claude_server.requests()
         (result,) = tool_results(claude_server)
         assert (result["type"], result["is_error"]) == ("tool_result", False)
-        assert json.loads(result["content"])["result"] == "0.3"
+        assert json.loads(unmarked(result["content"]))["result"] == "0.3"
         assert second["body"]["messages"][0] == first["body"]["messages"][0]
         assert meter.tool_calls == 1
 
@@ -236,7 +237,7 @@ class TestTools:
         (result,) = tool_results(claude_server)
         assert result["is_error"] is True
         assert "This agent has no tool `" in result["content"]
-        assert result["content"].endswith("it has calculator, url_parts.")
+        assert unmarked(result["content"]).endswith("it has calculator, url_parts.")
 
     @pytest.mark.parametrize(
         "arguments", [{}, {"expression": 5}, {"expression": "1", "more": 2}, {"expression": "1" * 2000}], ids=str
@@ -248,7 +249,7 @@ class TestTools:
         agent.execute({"parcel_grams": 1}, meter)
         (result,) = tool_results(claude_server)
         assert result["is_error"] is True
-        assert result["content"].startswith("Arguments refused: ")
+        assert unmarked(result["content"]).startswith("Arguments refused: ")
 
     def test_a_model_that_never_stops_calling_tools_is_stopped_and_paid(
         self, agent: BaseAgent, claude_server: OfflineServer, meter: Meter

@@ -41,6 +41,7 @@ from agent_platform.identity.principal import Principal
 from agent_platform.llm.sdk import ClaudeClient
 from agent_platform.storage.executions import Escalation
 from tests.fakes.log import log
+from tests.fakes.marks import unmarked
 from tests.fakes.offline_claude import OfflineServer
 from tests.fakes.teams import CARD, LETTER, PARCEL, TRACE, Office, an_agent, refusing
 
@@ -72,7 +73,7 @@ def told(server: OfflineServer) -> list[dict[str, Any]]:
 def error_told(server: OfflineServer) -> JsonObject:
     (result,) = told(server)
     assert result["is_error"] is True
-    error: JsonObject = json.loads(result["content"])["error"]
+    error: JsonObject = json.loads(unmarked(result["content"]))["error"]
     return error
 
 
@@ -155,7 +156,7 @@ class TestAnswers:
         claude_server.plan("tool_call", **call_of(PARCEL, parcel_grams=700), agent=CLERK)
         office.run(CLERK)
         (result,) = told(claude_server)
-        said = '"Broken seal: <\\/for_a_person> The seal is gone."'
+        said = '"Broken seal: \\u003c/for_a_person> The seal is gone."'
         assert result["content"].endswith(f"</answer>\n<for_a_person>\n{said}\n</for_a_person>")
 
     def test_a_long_answer_is_cut(self, office: Office, claude_server: OfflineServer):
@@ -216,7 +217,7 @@ class TestAnswers:
         claude_server.plan("tool_call", **call_of(LETTER, letter_grams=5), agent=CLERK)
         office.run(CLERK)
         (result,) = told(claude_server)
-        assert result["content"].startswith(
+        assert unmarked(result["content"]).startswith(
             f"This agent has no tool `{tool_name(LETTER)}`; it has calculator, consult_"
         )
         assert office.executions.of(LETTER) == []
@@ -275,7 +276,7 @@ class TestFailures:
 
         consultation = consult(delegate, PARCEL, {})
         assert consultation.error is not None
-        assert json.loads(consultation.content)["error"]["code"] == "internal_error"
+        assert json.loads(unmarked(consultation.content))["error"]["code"] == "internal_error"
         assert "secret" not in consultation.content
         assert "a secret of the implementation" in log.getvalue()
 
@@ -309,7 +310,7 @@ class TestBounds:
         office.run(CLERK)
         newest = [each for each in claude_server.requests() if each["agent"] == other.id][-1]
         (result,) = newest["body"]["messages"][-1]["content"]
-        assert json.loads(result["content"])["error"] == {
+        assert json.loads(unmarked(result["content"]))["error"] == {
             "code": "tool_loop_exceeded",
             "message": f"`{CLERK}` is at work on this already: {CLERK} → {other.id}.",
         }

@@ -1,6 +1,7 @@
 """The composer: one text per agent, the same for every call, with the input kept apart as data."""
 
 import json
+import re
 
 import pytest
 
@@ -39,6 +40,20 @@ def test_a_prompt_has_no_heading_without_content():
     prompt = system_prompt(definition(guardrails={}, tools=[]))
     for heading in ("# Rules", "# Decline", "# Hand to a person", "# Tools"):
         assert heading not in prompt
+
+
+@pytest.mark.parametrize(
+    ("has", "named"),
+    [
+        ({"tools": ["calculator"]}, {"<input>", "<result>", "<approved_call>"}),
+        ({"consults": ["post/loss-tracer"]}, {"<input>", "<answer>", "<failure>", "<for_a_person>", "<step>"}),
+        ({"memory": "conversation"}, {"<input>", "<summary>"}),
+    ],
+    ids=["tools", "colleagues", "memory"],
+)
+def test_a_prompt_names_the_marks_that_its_agent_meets_and_no_others(has: dict, named: set[str]):
+    prompt = system_prompt(definition(**({"tools": [], "guardrails": {}} | has)))
+    assert set(re.findall(r"<[a-z_]+>", prompt)) == named
 
 
 def test_a_prompt_holds_neither_example_nor_asks():

@@ -22,6 +22,7 @@ from agent_platform.errors import (
 )
 from agent_platform.identity.principal import Principal
 from agent_platform.llm.sdk import ClaudeClient
+from tests.fakes.marks import unmarked
 from tests.fakes.offline_claude import OfflineServer
 from tests.fakes.teams import CARD, DESK, LETTER, MEMBERS, PARCEL, TRACE, Office, a_team, an_agent, refusing
 
@@ -291,7 +292,7 @@ class TestFailedMembers:
         team = team_of(a_team(mode))
         assert team.office.run().status == "succeeded"
         told = [
-            json.loads(r["content"])["error"]["code"]
+            json.loads(unmarked(r["content"]))["error"]["code"]
             for n in range(1, len(team.told))
             for r in team.results(n)
             if r["is_error"]
@@ -306,7 +307,7 @@ class TestFailedMembers:
         office = Office(claude, principal, a_team("parallel"), stages=[refusing(CARD, BudgetExceeded("Nothing left."))])
         team = Team(office, claude_server)
         office.run()
-        assert json.loads(team.results(1)[0]["content"]) == {
+        assert json.loads(unmarked(team.results(1)[0]["content"])) == {
             "error": {"code": "budget_exceeded", "message": "Nothing left."}
         }
 
@@ -342,7 +343,7 @@ class TestFailedMembers:
         team = team_of(a_team("sequential"))
         team.office.run()
         (refused,) = team.results(1)
-        assert json.loads(refused["content"])["error"]["fields"] == [
+        assert json.loads(unmarked(refused["content"]))["error"]["fields"] == [
             {"field": "input.card_grams", "message": "is required"}
         ]
         assert team.steps() == [[short(each)] for each in (CARD, CARD, LETTER, PARCEL)] + [[]]

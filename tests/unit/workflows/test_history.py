@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
 from agent_platform.errors import InvalidInput, ModelOverloaded
 from agent_platform.events.recorder import OutboxRecorder
@@ -26,6 +25,7 @@ from tests.fakes.aws import (
     EXECUTIONS_TABLE,
     OUTBOX_TABLE,
     PAYLOADS_BUCKET,
+    emulated_account,
     make_execution_tables,
     make_governance_tables,
 )
@@ -66,7 +66,7 @@ def told(
     payloads = PayloadStore(PAYLOADS_BUCKET)
     executions = ExecutionRepository(EXECUTIONS_TABLE, payloads)
     history = RunHistory(machines, executions, ApprovalRepository(APPROVALS_TABLE), payloads)
-    with mock_aws():
+    with emulated_account():
         make_execution_tables()
         make_governance_tables()
         prepare()

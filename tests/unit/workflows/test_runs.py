@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -89,7 +90,15 @@ def test_a_run_is_recorded_and_its_machine_gets_all_it_needs(runs: WorkflowRuns,
         "workflow": "pay-invoice",
         "workflow_id": "w-1",
         "version": 3,
-        "principal": {"user_id": "user-1", "email": "ada@example.com", "roles": ["author", "user"], "key_id": None},
+        "principal": {
+            "user_id": "user-1",
+            "email": "ada@example.com",
+            "roles": ["author", "user"],
+            "key_id": None,
+            "scopes": None,
+            "agents": None,
+            "source_ip": None,
+        },
         "trace_id": TRACE,
         "started_at": run.started_at.isoformat().replace("+00:00", "Z"),
         "depth": 2,
@@ -304,6 +313,26 @@ def test_a_failed_run_goes_on_as_its_next_attempt_with_a_start_and_an_end_of_its
         ("started", 2, None),
         ("completed", 2, None),
     ]
+
+
+def test_an_api_key_goes_on_only_with_what_it_began_and_repeats_the_rest_within_its_bounds(
+    runs: WorkflowRuns, machines: MachinesInMemory
+):
+    key = replace(ADA, key_id="key-1", scopes=frozenset({"workflows:run"}), agents=frozenset({"legal/*"}))
+    begun_by_ada = failed_run(runs, machines)
+    repeated = runs.retry(begun_by_ada.id, key, live, trace_id=TRACE)
+    assert machines.found[begun_by_ada.execution_arn].redrives == 0
+    assert (repeated.retry_of, repeated.key) == (begun_by_ada.id, begun_by_ada.id)
+    told_to_the_machine = machines.inputs[repeated.execution_arn]["run"]["principal"]
+    assert (told_to_the_machine["key_id"], told_to_the_machine["scopes"], told_to_the_machine["agents"]) == (
+        "key-1",
+        ["workflows:run"],
+        ["legal/*"],
+    )
+    machines.end(repeated.execution_arn, "FAILED", error="ModelOverloaded", cause="busy")
+    runs.settle(repeated.id)
+    assert runs.retry(repeated.id, key, live, trace_id=TRACE).attempt == 2
+    assert machines.found[repeated.execution_arn].redrives == 1
 
 
 def test_two_retries_at_once_are_one(shared: WorkflowRuns, machines: MachinesInMemory):

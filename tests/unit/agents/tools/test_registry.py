@@ -47,6 +47,7 @@ def test_the_tools_there_are():
         "currency_conversion",
         "date_arithmetic",
         "day_count_fraction",
+        "http_request",
         "json_query",
         "regular_expression",
         "sql_validation",
@@ -86,7 +87,7 @@ def test_a_tool_without_arguments_says_what_it_needs(name: str):
 
 
 def test_a_function_is_described_by_its_signature(own_tools: None):
-    @tool
+    @tool(effect="reads")
     def weigh(grams: Annotated[int, Field(ge=0, description="What the scale shows")], on: date, unit: str = "g") -> str:
         """Weigh a parcel."""
         return f"{grams} {unit} on {on:%d %B}"
@@ -100,7 +101,7 @@ def test_a_function_is_described_by_its_signature(own_tools: None):
 
 
 def test_a_failure_that_a_tool_foresees_is_told_to_the_model(own_tools: None):
-    @tool
+    @tool(effect="reads")
     def refuse() -> None:
         """Refuse."""
         raise ToolFailed("Ask for something smaller.")
@@ -110,7 +111,7 @@ def test_a_failure_that_a_tool_foresees_is_told_to_the_model(own_tools: None):
 
 
 def test_a_long_result_is_cut_and_says_so(own_tools: None):
-    @tool
+    @tool(effect="reads")
     def talk(characters: int) -> str:
         """Talk."""
         return "x" * characters
@@ -122,7 +123,7 @@ def test_a_long_result_is_cut_and_says_so(own_tools: None):
 
 
 def test_a_result_keeps_text_readable_and_dates_as_iso(own_tools: None):
-    @tool
+    @tool(effect="reads")
     def tell() -> dict[str, object]:
         """Tell."""
         return {"name": "Päckchen 📦", "on": date(2026, 3, 31)}
@@ -133,7 +134,7 @@ def test_a_result_keeps_text_readable_and_dates_as_iso(own_tools: None):
 
 
 def test_a_result_is_cut_where_the_tool_says(own_tools: None):
-    @tool(result_characters=10)
+    @tool(effect="reads", result_characters=10)
     def talk() -> str:
         """Talk."""
         return "x" * 100
@@ -144,7 +145,7 @@ def test_a_result_is_cut_where_the_tool_says(own_tools: None):
 def test_a_tool_that_takes_too_long_is_an_answer_to_the_model(own_tools: None, log: StringIO):
     release = Event()
 
-    @tool(timeout_seconds=0.1)
+    @tool(effect="reads", timeout_seconds=0.1)
     def wait() -> None:
         """Wait."""
         release.wait()
@@ -160,7 +161,7 @@ def test_a_tool_that_takes_too_long_is_an_answer_to_the_model(own_tools: None, l
 
 
 def test_a_tool_has_no_longer_than_its_execution(own_tools: None):
-    @tool(timeout_seconds=600)
+    @tool(effect="reads", timeout_seconds=600)
     def spin() -> None:
         """Spin."""
         while True:
@@ -175,7 +176,7 @@ def test_a_tool_has_no_longer_than_its_execution(own_tools: None):
 def test_without_time_left_a_tool_is_not_started(own_tools: None, seconds_left: float):
     ran = Event()
 
-    @tool
+    @tool(effect="reads")
     def run() -> None:
         """Run."""
         ran.set()
@@ -190,7 +191,7 @@ def test_without_time_left_a_tool_is_not_started(own_tools: None, seconds_left: 
 def test_a_defective_tool_is_an_answer_and_its_traceback_is_logged(
     own_tools: None, log: StringIO, defect: BaseException
 ):
-    @tool
+    @tool(effect="reads")
     def break_down() -> None:
         """Break."""
         raise defect
@@ -208,7 +209,7 @@ def test_a_defective_tool_is_an_answer_and_its_traceback_is_logged(
 
 
 def test_a_result_without_a_json_form_is_told_apart_from_a_defect(own_tools: None):
-    @tool
+    @tool(effect="reads")
     def halve() -> str:
         """Halve."""
         return "\ud800"
@@ -217,7 +218,7 @@ def test_a_result_without_a_json_form_is_told_apart_from_a_defect(own_tools: Non
 
 
 def test_arguments_are_read_as_strictly_as_json(own_tools: None):
-    @tool
+    @tool(effect="reads")
     def take(count: int = 0, on: date | None = None, sure: bool = False) -> list[object]:
         """Take."""
         return [count, on, sure]
@@ -236,7 +237,7 @@ def test_arguments_beyond_all_measure_are_refused_whole():
 
 
 def test_a_list_of_faults_is_told_by_its_first(own_tools: None):
-    @tool
+    @tool(effect="reads")
     def add(numbers: list[int]) -> int:
         """Add."""
         return sum(numbers)

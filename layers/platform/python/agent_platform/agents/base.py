@@ -1,7 +1,7 @@
 """One agent at work: its definition, Claude, and the tools it may use."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from random import SystemRandom
@@ -12,14 +12,18 @@ from agent_platform.agents.consult import MAX_AT_ONCE, Consultation, Delegate, c
 from agent_platform.agents.conversation import Conversation
 from agent_platform.agents.definition import AgentDefinition, JsonObject
 from agent_platform.agents.guardrails.rules import take_handover
+from agent_platform.agents.marking import data, marked
 from agent_platform.agents.meter import PATIENT, Meter, Patience, Provider
+from agent_platform.agents.permits import ARGUMENT_BYTES, Permits, ToolCall, needs_approval
 from agent_platform.agents.procedure import Procedure
 from agent_platform.agents.prompt import user_message
 from agent_platform.agents.request import OVERHEAD_TOKENS, fixed_request, most_tokens, most_usd
 from agent_platform.agents.schemas import instance_faults, json_faults
 from agent_platform.agents.spans import tool_span
-from agent_platform.agents.tools import ToolOutcome, registry
+from agent_platform.agents.tools import Equipment, ToolOutcome, registry
+from agent_platform.egress import Egress
 from agent_platform.errors import (
+    ApprovalRequired,
     CostLimitReached,
     ModelError,
     ModelOutputInvalid,
@@ -47,10 +51,14 @@ class Context:
     Attributes:
         conversation: what was said before; None where nobody keeps it. An agent with memory may fold its older turns.
         delegate: how to put other agents to work; None where nobody can.
+        permits: what people approved that its tools may do; None where nobody can be asked.
+        egress: the way out for its tools; None: the public internet alone.
     """
 
     conversation: Conversation | None = None
     delegate: Delegate | None = None
+    permits: Permits | None = None
+    egress: Egress | None = None
 
 
 ALONE = Context()
@@ -103,10 +111,11 @@ class BaseAgent:
             ToolLoopExceeded: it kept calling tools, or used up its tokens.
             CostLimitReached: the next answer might cost more than is left.
             DeclinedByRule: a rule of the definition's guardrails forbids the task.
+            ApprovalRequired: a person must approve what it wants to do; nothing of its last answer was done.
         """
         deadline = monotonic() + patience.within(self.definition.limits.timeout_seconds)
         work = Work(meter, context, deadline, self._procedure())
-        messages = self._opening(value, context)
+        messages = _with_approved(self._opening(value, context), context)
         prompt_tokens = self._fixed_tokens + sum(most_tokens(each["content"]) for each in messages)
         for rounds_left in range(self.definition.limits.max_tool_rounds, -1, -1):
             message = self._ask(messages, prompt_tokens, deadline, patience.retries, meter)
@@ -192,25 +201,55 @@ class BaseAgent:
     def _tool_results(self, message: Message, work: Work) -> list[dict[str, Any]]:
         """What came of every tool call of one answer, in their order; colleagues work at the same time."""
         calls = [block for block in message.content if block.type == "tool_use"]
+        self._permit(calls, work)
         answers = self._colleagues_answers(calls, work) if self._colleagues else {}
         return [self._tool_result(block, answers.get(block.id), work) for block in calls]
+
+    def _permit(self, calls: Sequence[Any], work: Work) -> None:
+        """Hold the calls of one answer to what people approved, before any of them is made.
+
+        Raises:
+            ApprovalRequired: one has an effect that nobody approved.
+        """
+        permits = work.context.permits
+        approved = permits.approved if permits else None
+        first, *further = [*self._effects(calls), None]
+        if first is None:
+            return
+        if approved is None or first.canonical != approved.canonical or first.tool != approved.tool:
+            raise _unapproved(first, permits)
+        if further[0] is not None:  # one approval, one call: and it is kept until the agent asks for this call alone
+            raise _unapproved(further[0], permits)
+        if permits is None or not permits.take(first):
+            raise _unapproved(first, permits)
+
+    def _effects(self, calls: Sequence[Any]) -> Iterator[ToolCall]:
+        """Those of the calls that a person must approve."""
+        for block in calls:
+            if block.name in self.definition.tools and block.name in registry:
+                effect = registry[block.name].effect_of(block.input)
+                if effect is not None and needs_approval(self.definition, effect):
+                    yield ToolCall(block.name, block.input, effect)
 
     def _tool_result(self, block: Any, answer: ToolOutcome | None, work: Work) -> dict[str, Any]:
         work.meter.add_tool_call()
         if answer is not None:
-            outcome = answer
+            outcome, content = answer, answer.content
         elif block.name in self.definition.tools and block.name in registry:
             with tool_span(block.name, block.id) as span:
-                outcome = registry[block.name].call(block.input, work.deadline - monotonic())
+                equipment = Equipment(self.definition.hosts, work.context.egress or Egress())
+                outcome = registry[block.name].call(block.input, work.deadline - monotonic(), equipment)
                 if outcome.is_error:
                     span.fail("tool_error")
+            content = marked("result", outcome.content, tool=block.name)
         else:
             allowed = ", ".join(tool["name"] for tool in self._request.get("tools", ()))
             outcome = ToolOutcome(f"This agent has no tool `{block.name}`; it has {allowed}.", is_error=True)
+            content = marked("result", outcome.content)
         return {
             "type": "tool_result",
             "tool_use_id": block.id,
-            "content": outcome.content,
+            "content": content,
             "is_error": outcome.is_error,
         }
 
@@ -264,6 +303,39 @@ class BaseAgent:
         checked: JsonObject = output
         meter.handover = take_handover(self.definition, checked)
         return checked
+
+
+def _with_approved(messages: list[Any], context: Context) -> list[Any]:
+    """What the model is told of an approved call, so that it makes this one and no other; data, as a model wrote it."""
+    call = context.permits.approved if context.permits else None
+    if call is None:
+        return messages
+    told = marked("approved_call", data({"tool": call.tool, "arguments": call.arguments}))
+    text = f"{told}\nA person has approved this call, once. If the task needs it, make it with exactly these arguments."
+    *earlier, newest = messages
+    content = newest["content"]
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return [*earlier, {"role": "user", "content": [{"type": "text", "text": text}, *blocks]}]
+
+
+def _unapproved(call: ToolCall, permits: Permits | None) -> ApprovalRequired:
+    if len(call.canonical) > ARGUMENT_BYTES:
+        return ApprovalRequired(
+            f"The agent wants to call `{call.tool}` with more than a person can be asked to read "
+            f"({ARGUMENT_BYTES:,} bytes). Ask for less at once."
+        )
+    if permits is None:
+        return ApprovalRequired(
+            f"The agent wants to call `{call.tool}`, and nobody can approve it here. "
+            "Execute the agent by itself, outside of batches and workflows."
+        )
+    error = ApprovalRequired(
+        f"The agent wants to call `{call.tool}`, which {call.effect}; nothing was done. Decide on it at "
+        "POST /api/v1/tool-approvals/{id}/decide with the `approval_id`, then send the same request with it as "
+        "`tool_approval`."
+    )
+    error.approval_id = permits.ask(call)
+    return error
 
 
 def _whole(message: Message) -> Message:

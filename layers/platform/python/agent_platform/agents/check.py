@@ -14,6 +14,7 @@ from agent_platform.agents.definition import AgentDefinition
 from agent_platform.agents.guardrails.rules import schema_faults
 from agent_platform.agents.loader import SUFFIXES, AgentLoader, Progress, read_document
 from agent_platform.agents.progress import progress_line
+from agent_platform.agents.secrets import secret_faults
 from agent_platform.agents.tools import registry
 from agent_platform.errors import DefinitionError, DefinitionFault
 
@@ -106,7 +107,14 @@ def _reference_faults(
     for tool in definition.tools:
         if tool not in tools:
             yield (definition.id, "tools", f"there is no tool `{tool}`; there are {', '.join(sorted(tools))}")
+    reaches_out = any(registry[tool].equipped for tool in definition.tools if tool in registry)
+    if reaches_out and not definition.hosts:
+        yield (definition.id, "hosts", "is empty; name the hosts that its tools may reach")
+    if definition.hosts and not reaches_out:
+        yield (definition.id, "hosts", "names hosts, but none of its tools reaches one; leave it out")
     for field, message in schema_faults(definition):
+        yield (definition.id, field, message)
+    for field, message in secret_faults(definition.model_dump(mode="json", exclude={"id"})):
         yield (definition.id, field, message)
     for connector in definition.connectors:
         yield (definition.id, "connectors", f"there is no connector `{connector}`; none is registered yet")

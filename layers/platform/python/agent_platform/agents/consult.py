@@ -7,11 +7,10 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic_core import to_json
-
 from agent_platform.agents.definition import AgentDefinition, JsonObject
+from agent_platform.agents.marking import data, marked
 from agent_platform.agents.spans import tool_span
-from agent_platform.errors import PlatformError
+from agent_platform.errors import ApprovalRequired, PlatformError
 from agent_platform.observability import get_logger
 
 CONSULT_AGENT = "consult_agent"
@@ -97,20 +96,21 @@ def consult(delegate: Delegate | None, colleague: str, value: Any) -> Consultati
     try:
         with tool_span(tool_name(colleague)):
             done = delegate(colleague, value)
+    except ApprovalRequired:
+        raise  # whoever was asked first waits for the approval too: it is for a person, not for a model
     except PlatformError as error:
         return failed(error)
     except Exception:  # noqa: BLE001 - a defect of ours in the colleague's run, recorded there as its failure
         get_logger().exception("colleague_failed", extra={"agent_id": colleague})
         return failed(PlatformError("A defect of the platform."))
-    answer = f'<answer agent="{colleague}">\n{_data(done.output)}\n</answer>'
+    answer = marked("answer", _data(done.output), agent=colleague)
     if done.handed_over:
-        answer += f"\n<for_a_person>\n{_data(done.handed_over)}\n</for_a_person>"
+        answer += f"\n{marked('for_a_person', _data(done.handed_over))}"
     return Consultation(answer)
 
 
 def _data(value: Any) -> str:
-    # JSON may escape a slash: so no text of the answer can close the mark that tells data from instructions.
-    text = to_json(value).decode().replace("</", "<\\/")
+    text = data(value)
     if len(text) > ANSWER_CHARACTERS:
         return f"{text[:ANSWER_CHARACTERS]} … (cut after {ANSWER_CHARACTERS} characters)"
     return text
@@ -121,7 +121,7 @@ def failed(error: PlatformError, message: str = "") -> Consultation:
     told: JsonObject = {"code": error.code, "message": message or error.public_detail}
     if error.errors:
         told["fields"] = [{"field": each.field, "message": each.message} for each in error.errors]
-    return Consultation(to_json({"error": told}).decode(), error)
+    return Consultation(marked("failure", data({"error": told})), error)
 
 
 def consult_all(delegate: Delegate | None, asked: Sequence[tuple[str, Any]]) -> list[Consultation]:

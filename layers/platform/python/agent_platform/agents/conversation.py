@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
-from pydantic_core import to_json
-
 from agent_platform.agents.definition import AgentDefinition, JsonObject
+from agent_platform.agents.marking import data, inert, marked
 from agent_platform.agents.prompt import user_message
 from agent_platform.agents.request import most_tokens, most_usd
 from agent_platform.llm.models import MILLION, model_of
@@ -47,7 +46,7 @@ class Turn:
     @classmethod
     def of(cls, value: JsonObject, output: JsonObject) -> "Turn":
         """The exchange of an input and its output, the same bytes each time."""
-        return cls(user_message(value), to_json(output).decode())
+        return cls(user_message(value), data(output))
 
     @property
     def most_tokens(self) -> int:
@@ -96,30 +95,25 @@ def shortened(text: str, most_bytes: int, mark: str = " … (shortened)") -> str
     return encoded[: max(0, most_bytes - len(mark.encode()))].decode(errors="ignore") + mark
 
 
-def marked(name: str, text: str) -> str:
-    """`text` between marks that it cannot close, as in `user_message`."""
-    return f"<{name}>\n{_inert(text)}\n</{name}>"
-
-
 def material(turns: Sequence[Turn]) -> str:
     """The turns as text to summarise, in at most MATERIAL_BYTES."""
-    texts = [(_inert(turn.asked), _inert(turn.answered)) for turn in turns]
-    share = MATERIAL_BYTES
-    if sum(len(text.encode()) for pair in texts for text in pair) + _MARKS_BYTES * len(texts) > MATERIAL_BYTES:
-        share = max(0, MATERIAL_BYTES // len(texts) - _MARKS_BYTES) // 2
-    parts = [
-        f"{marked('asked', shortened(asked, share))}\n{marked('answered', shortened(answered, share))}"
-        for asked, answered in texts
-    ]
+    # Cut before it is made inert, which takes its time, and again after, since that makes it longer.
+    said = _fitting([(turn.asked, turn.answered) for turn in turns])
+    texts = _fitting([(inert(asked), inert(answered)) for asked, answered in said])
+    parts = [f"{marked('asked', asked)}\n{marked('answered', answered)}" for asked, answered in texts]
     return shortened("\n".join(parts), MATERIAL_BYTES)
+
+
+def _fitting(texts: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The same where all fit into MATERIAL_BYTES; else as much of each, at most."""
+    if sum(len(text.encode()) for pair in texts for text in pair) + _MARKS_BYTES * len(texts) <= MATERIAL_BYTES:
+        return texts
+    share = max(0, MATERIAL_BYTES // len(texts) - _MARKS_BYTES) // 2
+    return [(shortened(asked, share), shortened(answered, share)) for asked, answered in texts]
 
 
 _MARKS_BYTES = 50
 """Around one turn in `material`."""
-
-
-def _inert(text: str) -> str:
-    return text.replace("</", "<\\/")
 
 
 def reserved_tokens(definition: AgentDefinition) -> int:

@@ -26,6 +26,9 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 ToolName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=50)]
 Text = Annotated[str, StringConstraints(min_length=3, max_length=600, strip_whitespace=True)]
 ModelTier = Literal["fast", "balanced", "deep"]
+Host = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[1-9][0-9]{0,4})?$", min_length=3, max_length=260)
+]
 
 INSTRUCTION_WORDS = (120, 300)
 """Fewest and most words of `instructions` (the catalogue's specification)."""
@@ -134,6 +137,18 @@ class DefinitionFile(_Strict):
         Field(max_length=8, description="Agents that the tool `consult_agent` may ask"),
     ] = ()
     team: Team | None = None
+    hosts: Annotated[
+        tuple[Host, ...],
+        BeforeValidator(_as_tuple),
+        Field(max_length=20, description="Hosts that `http_request` may reach, with the port unless it is 443"),
+    ] = ()
+    approval: Annotated[
+        Literal["required", "destructive_only"],
+        Field(
+            description="Which calls of tools a person must approve, one by one: all that write or destroy, or only "
+            "those that destroy"
+        ),
+    ] = "required"
     connectors: Annotated[tuple[ToolName, ...], BeforeValidator(_as_tuple)] = ()
     memory: Literal["none", "conversation", "long_term"] = "none"
     model: ModelTier = "balanced"
@@ -157,7 +172,7 @@ class DefinitionFile(_Strict):
             raise ValueError(f"has {words} words; write {fewest} to {most}")
         return instructions
 
-    @field_validator("tags", "tools", "connectors", "consults")
+    @field_validator("tags", "tools", "connectors", "consults", "hosts")
     @classmethod
     def _has_no_repeats(cls, values: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(values)) != len(values):

@@ -11,11 +11,11 @@ from agent_platform.agents.conversation import (
     SUMMARY_BYTES,
     Conversation,
     Turn,
-    marked,
     material,
     shortened,
 )
 from agent_platform.agents.definition import JsonObject
+from agent_platform.agents.marking import inert, marked
 from agent_platform.agents.meter import PATIENT, Meter, Patience
 from agent_platform.agents.request import OVERHEAD_TOKENS, most_tokens, most_usd
 from agent_platform.errors import CostLimitReached, ModelError, ModelOutputInvalid
@@ -131,7 +131,7 @@ class EnhancedAgent(BaseAgent):
         # A summary that was cut off still says what came first.
         if message.stop_reason not in ("end_turn", "max_tokens") or not text:
             raise ModelOutputInvalid(f"The conversation was not summarised ({message.stop_reason}).")
-        return shortened(text, SUMMARY_BYTES)
+        return shortened(inert(text), SUMMARY_BYTES)
 
     def _leave_enough(self, value: JsonObject, kept: list[Turn], meter: Meter, most: Decimal) -> None:
         """Refuse to spend `most` on a summary where the answer itself could then not be paid."""

@@ -142,7 +142,7 @@ class Egress:
             url = urljoin(url, location)
             if answer.status == 303 or (answer.status in (301, 302) and method == "POST"):
                 method, body = "GET", None
-            if _origin(url) != (to.scheme, to.host, to.port):
+            if origin_of(url) != (to.scheme, to.host, to.port):
                 sent = {name: value for name, value in sent.items() if name.lower() not in _CREDENTIALS}
 
     def _judge(self, url: str, bounds: Bounds) -> _Destination:
@@ -288,7 +288,14 @@ def _out_of_order(parsed: Url) -> str:
     return f"The address must use port {' or '.join(map(str, sorted(PORTS)))}."
 
 
-def _origin(url: str) -> tuple[str, str, int]:
+def origin_of(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port that a request would go to, by the reading that requests are sent by.
+
+    Two readings of one address are how lists of allowed hosts are passed.
+
+    Raises:
+        EgressRefused: it is none.
+    """
     parsed = _parsed(url)
     host = (parsed.host or "").removeprefix("[").removesuffix("]")
     return parsed.scheme or "", host, _port(parsed)

@@ -28,6 +28,16 @@ class Budget(BaseModel):
     ends_at: Timestamp
 
 
+class KeyUse(BaseModel):
+    """One month of an API key. Its owner's budget limits it as well."""
+
+    model_config = ConfigDict(frozen=True)
+
+    period: str = Field(description="Calendar month, UTC", examples=["2026-11"])
+    ceiling_usd: Usd | None = Field(description="null where only the owner's budget limits it")
+    spent_usd: Usd
+
+
 class Budgets:
     """Reads budgets and sets ceilings. Every method raises `StorageUnavailable` when DynamoDB does not answer."""
 
@@ -70,6 +80,12 @@ class Budgets:
 
         self._change(account, change)
 
+    def keys(self, account: str) -> "KeyUses":
+        """What the API keys of an account have spent this month, and their ceilings."""
+        with storage_errors("Reading the budget"):
+            now = self._table.read(account).at(Moment(self._now()).period, 0)
+        return KeyUses(now)
+
     def _change(self, account: str, change: Callable[[Account], Account]) -> Account:
         with storage_errors("Setting the ceiling"):
             found = self._table.read(account)
@@ -82,6 +98,22 @@ class Budgets:
 
     def _budget(self, account: Account, default: Decimal) -> Budget:
         return _shown(account.at(Moment(self._now()).period, nano_usd_down(default)))
+
+
+class KeyUses:
+    """The use of API keys by id. One that nobody has used yet has spent nothing."""
+
+    def __init__(self, now: Account) -> None:
+        self._now = now
+
+    def of(self, key_id: str) -> KeyUse:
+        """One key."""
+        key = self._now.keys.get(key_id, KeyBudget())
+        return KeyUse(
+            period=self._now.period,
+            ceiling_usd=None if key.ceiling is None else usd_of(key.ceiling),
+            spent_usd=usd_of(key.spent),
+        )
 
 
 def _shown(now: Account) -> Budget:

@@ -138,10 +138,11 @@ class ResponseCache:
         found = dynamodb().get_item(TableName=self.table, Key={"id": {"S": key}}, ConsistentRead=True)
         return _Item.read(found.get("Item"))
 
-    def fill(self, flight: Flight, answer: CachedAnswer, seconds: int) -> Rider:
+    def fill(self, flight: Flight, answer: CachedAnswer, seconds: int, *, owner: str | None = None) -> Rider:
         """What the record takes along: the answer, kept for so long; or the end of the claim if it is too large.
 
         A flight that was taken over may still bring the answer: it is the same question. The first answer stays.
+        `owner` is whom it was first given to: with their account it is erased.
         """
         document = answer.model_dump_json(exclude_defaults=True)
         if len(document.encode()) > MAX_ANSWER_BYTES:
@@ -150,7 +151,12 @@ class ResponseCache:
             {
                 "Put": {
                     "TableName": self.table,
-                    "Item": {"id": {"S": flight.key}, "answer": {"S": document}, **_until(_now() + seconds * 1000)},
+                    "Item": {
+                        "id": {"S": flight.key},
+                        "answer": {"S": document},
+                        **_until(_now() + seconds * 1000),
+                        **({"owner": {"S": owner}} if owner else {}),
+                    },
                     "ConditionExpression": "attribute_not_exists(answer)",
                 }
             },

@@ -3,8 +3,9 @@
 A spec that passes never fails at run time because data that it refers to is absent.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from agent_platform.agents.definition import JsonObject
 from agent_platform.agents.schemas import (
@@ -13,6 +14,7 @@ from agent_platform.agents.schemas import (
     check_schema,
     instance_faults,
 )
+from agent_platform.agents.secrets import secret_faults
 from agent_platform.errors import FieldError
 from agent_platform.workflows.checking.flow import Flow, unrun
 from agent_platform.workflows.checking.knowledge import Knowledge
@@ -105,6 +107,7 @@ def examined(
     own = f"platform/{spec.name}" if shipped else spec.name
     faults = [
         *naming_faults(spec, spots),
+        *_secret_faults(spec, spots),
         *schema_faults,
         *party_faults(knowledge, spots),
         *nested_faults(knowledge, spots, own),
@@ -143,6 +146,29 @@ def _walk(spec: WorkflowSpec, templates: Templates) -> JsonObject | None:
         certain = end.get(spec.steps[-1].id, PENDING) <= SUCCEEDED
         schema = knowledge.last_output(spec.steps, here.approved, certain=certain)
     return knowledge.schemas.standalone(schema) if schema else None
+
+
+def _secret_faults(spec: WorkflowSpec, spots: list[Spot]) -> Iterator[FieldError]:
+    """Credentials that the author left in the spec, which everybody who may read the workflow would see."""
+    written = spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"steps"})
+    yield from (FieldError(field, message) for field, message in secret_faults(written))
+    for spot in spots:
+        own = _without_inner_steps(spot.step.model_dump(mode="json", by_alias=True, exclude_unset=True))
+        yield from (FieldError(field, message) for field, message in secret_faults(own, f"steps.{spot.step.id}"))
+
+
+def _without_inner_steps(value: Any) -> Any:
+    """A step as it is written, without the steps inside of it, which have spots of their own."""
+    if isinstance(value, dict):
+        return {
+            name: [] if name == "steps" and _are_steps(each) else _without_inner_steps(each)
+            for name, each in value.items()
+        }
+    return [_without_inner_steps(each) for each in value] if isinstance(value, list) else value
+
+
+def _are_steps(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, dict) and "kind" in each for each in value)
 
 
 def _schema_faults(spec: WorkflowSpec, spots: list[Spot]) -> tuple[list[FieldError], frozenset[str]]:

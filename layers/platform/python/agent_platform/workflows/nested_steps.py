@@ -7,7 +7,7 @@ from typing import Any
 from agent_platform.agents.schemas import instance_faults
 from agent_platform.errors import AlreadyFinished, InvalidInput, RunNotFound, WorkflowRunFailed
 from agent_platform.storage.payloads import compact
-from agent_platform.storage.runs import Run, RunPrincipal, RunSource
+from agent_platform.storage.runs import Run, RunSource
 from agent_platform.storage.transactions import TRIES
 from agent_platform.workflows.references import filled
 from agent_platform.workflows.runs import Startable, WorkflowRuns, new_run
@@ -81,17 +81,13 @@ class NestedSteps:
             states={},
             keep=tuple(tuple(path) for path in other.input_keep),
         )
-        caller = facts.principal
-        principal = RunPrincipal(
-            user_id=caller.user_id, email=caller.email, roles=tuple(caller.roles), key_id=caller.key_id
-        )
         digest = hashlib.sha256(compact(value)).hexdigest()[:16]
         failed: Run | None = None
         for attempt in range(TRIES):
             run = new_run(
                 what,
                 value,
-                principal,
+                facts.principal,
                 trace_id=facts.trace_id,
                 source=RunSource(kind="workflow", id=facts.id, depth=facts.depth + 1),
                 parent_run_id=facts.id,

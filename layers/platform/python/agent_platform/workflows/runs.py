@@ -20,7 +20,8 @@ from agent_platform.identity.principal import Principal
 from agent_platform.ids import new_id
 from agent_platform.observability import get_logger
 from agent_platform.storage.executions import ExecutionRepository
-from agent_platform.storage.runs import Run, RunPrincipal, RunRepository, RunSource
+from agent_platform.storage.principal_document import PrincipalDocument
+from agent_platform.storage.runs import Run, RunRepository, RunSource
 from agent_platform.storage.workflow_machines import NEVER_BEGAN, MachineExecution, MachineExecutions, execution_arn
 from agent_platform.workflows.run_ends import RunEnds, present
 from agent_platform.workflows.step_data import kept_part
@@ -91,7 +92,7 @@ class WorkflowRuns:
             RunNameReused: the name belongs to a run with another input.
         """
         claim = f"retry#{repeated.id}" if repeated else f"name#{principal.user_id}#{what.workflow_id}#{name}"
-        run = new_run(what, value, _starter(principal), trace_id=trace_id, source=source or RunSource(kind="api"))
+        run = new_run(what, value, principal.to_document(), trace_id=trace_id, source=source or RunSource(kind="api"))
         if repeated:
             run = run.model_copy(update={"key": repeated.key, "retry_of": repeated.id})
         stored = self.record(run.model_copy(update={"name": name}), claim if repeated or name is not None else None)
@@ -203,6 +204,8 @@ class WorkflowRuns:
             and execution.redrivable
             and not execution.never_began
             and not self._ends.is_final(run, execution)
+            # Going on is as whom it was begun: an API key must not go on with what may do more than it.
+            and principal.key_id in (None, run.principal.key_id)
         ):
             redriven = self._redriven(run, execution)
             if redriven is not None:
@@ -292,9 +295,7 @@ class WorkflowRuns:
         Raises:
             RunNotFound: there is none, or it belongs to somebody else.
         """
-        run = self.repository.stored(run_id)
-        if run.owner != owner:
-            raise RunNotFound(f"There is no run `{run_id[:100]}` of yours. GET /api/v1/runs lists them.")
+        self.repository.stored(run_id, owner=owner)
         return self.settle(run_id)
 
 
@@ -304,7 +305,7 @@ _UNFINISHED = ("failed", "stopped")
 def new_run(
     what: Startable,
     value: dict[str, Any] | None,
-    principal: RunPrincipal,
+    principal: PrincipalDocument,
     *,
     trace_id: str,
     source: RunSource,
@@ -335,11 +336,6 @@ def new_run(
         states=what.states,
         keep=what.keep,
     )
-
-
-def _starter(principal: Principal) -> RunPrincipal:
-    roles = tuple(sorted(principal.roles))
-    return RunPrincipal(user_id=principal.user_id, email=principal.email, roles=roles, key_id=principal.key_id)
 
 
 def _token(run: Run) -> str:

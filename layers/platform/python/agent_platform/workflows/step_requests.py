@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 
 from agent_platform.agents.definition import AgentId, Team
 from agent_platform.errors import FieldError, InvalidInput
-from agent_platform.identity.principal import Principal
+from agent_platform.storage.principal_document import PrincipalDocument
 from agent_platform.workflows.spec import INLINE_ITEMS, Approvers, StepId
 
 Key = Annotated[str, StringConstraints(min_length=1, max_length=400)]
@@ -25,20 +25,6 @@ class _Event(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
 
 
-class Caller(_Event):
-    """On whose behalf the run works."""
-
-    user_id: Annotated[str, StringConstraints(min_length=1, max_length=100)]
-    email: str = ""
-    roles: list[str] = []
-    key_id: str | None = None
-
-    @property
-    def principal(self) -> Principal:
-        """The same as the pipeline knows it."""
-        return Principal(self.user_id, self.email, frozenset(self.roles), token_id="", key_id=self.key_id)
-
-
 class RunFacts(_Event):
     """The run that the step belongs to. `key` is the id of the run that this one repeats, or its own."""
 
@@ -47,7 +33,7 @@ class RunFacts(_Event):
     workflow: str
     workflow_id: str
     version: int
-    principal: Caller
+    principal: PrincipalDocument
     trace_id: TraceId
     started_at: str
     depth: Annotated[int, Field(ge=0)] = 0

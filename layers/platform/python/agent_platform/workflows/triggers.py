@@ -75,6 +75,7 @@ class Triggers:
             input=order.input,
             paused=False,
             created_at=now,
+            key_id=principal.key_id,
         )
         with self._repository.adding(trigger):
             self._set_up(trigger)
@@ -136,13 +137,20 @@ class Triggers:
         for trigger in self._repository.of_workflow(workflow_id):
             self._remove(trigger)
 
+    def end_of(self, session: Any, owner: str) -> None:
+        """Delete every trigger of an owner, in a transaction that others hold: none fires any more from now on."""
+        self._repository.end_of(session, owner, self._unset)
+
     def _remove(self, trigger: Trigger) -> None:
         # First what fires: a trigger that is listed and does not fire can be deleted again, the other way it could not.
-        if trigger.kind == "schedule":
-            self._schedules.remove_schedule(trigger.id)
-        else:
-            self._schedules.remove_rule(trigger.id)
+        self._unset(trigger.kind, trigger.id)
         self._repository.delete(trigger)
+
+    def _unset(self, kind: str, trigger_id: str) -> None:
+        if kind == "schedule":
+            self._schedules.remove_schedule(trigger_id)
+        else:
+            self._schedules.remove_rule(trigger_id)
 
     def _set_up(self, trigger: Trigger, *, enabled: bool = True) -> None:
         if trigger.kind == "schedule":

@@ -5,6 +5,7 @@ from hashlib import sha256
 
 from agent_platform.agents.definition import JsonObject
 from agent_platform.agents.execution.call import Call, Proceed, Stage
+from agent_platform.agents.tools import registry
 from agent_platform.errors import ConfigurationError, StorageUnavailable
 from agent_platform.observability import get_logger
 from agent_platform.resilience.response_cache import CachedAnswer, Flight, ResponseCache
@@ -42,7 +43,7 @@ def _answer_for_all(call: Call, proceed: Proceed, answers: ResponseCache, flight
         if answer is None or execution.status != "succeeded" or execution.output is None:
             return answers.release(flight)
         kept = answer.model_copy(update={"output": execution.output})  # as it was recorded
-        return answers.fill(flight, kept, call.definition.limits.cache_ttl_seconds)
+        return answers.fill(flight, kept, call.definition.limits.cache_ttl_seconds, owner=call.principal.user_id)
 
     call.settlements.append(settle)
     output = proceed(call)
@@ -57,6 +58,8 @@ def is_cacheable(call: Call) -> bool:
     """Whether the answer depends on nothing but the input: no conversation, no memory, no other agents."""
     definition = call.definition
     alone = call.session_id is None and definition.memory == "none" and not definition.colleagues
+    # What tools find outside changes, and what they do there must be done each time.
+    alone = alone and not any(registry[each].equipped for each in definition.tools if each in registry)
     return alone and definition.limits.cache_ttl_seconds > 0
 
 

@@ -33,6 +33,7 @@ class Call:
         session_id: the conversation that this is a turn of.
         batch_id: the batch that this is a line of.
         run_id: the run of a workflow that this is a part of, at its step `step_id`.
+        tool_approval: the approval of a call of a tool, which this execution may make.
         postpone: lets an execution wait again that failed for nothing, with what else must be written; None where
             nobody will try it again.
         parent: the call of the agent that put this one to work.
@@ -58,6 +59,7 @@ class Call:
     batch_id: str | None = None
     run_id: str | None = None
     step_id: str | None = None
+    tool_approval: str | None = None
     postpone: Callable[[Sequence[Rider]], object] | None = None
     parent: "Call | None" = None
     id: str = field(default_factory=new_id)

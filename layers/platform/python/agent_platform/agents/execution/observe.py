@@ -37,6 +37,7 @@ def _count_execution(execution: Execution, group: str) -> None:
         "execution_id": execution.id,
         "trace_id": execution.trace_id,
         "principal": execution.owner,
+        "key_id": execution.key_id or "",
         "error_code": execution.error.code if execution.error else "",
     }
     count({"group": group}, amounts, about)
@@ -48,7 +49,12 @@ def _count_execution(execution: Execution, group: str) -> None:
 
 def _count_unrecorded(call: Call, error: PlatformError) -> None:
     """A refusal; or a failure of ours, such as a table that does not answer, which is logged where it happened."""
-    about = {"agent_id": call.definition.id, "trace_id": call.trace_id, "principal": call.principal.user_id}
+    about = {
+        "agent_id": call.definition.id,
+        "trace_id": call.trace_id,
+        "principal": call.principal.user_id,
+        "key_id": call.principal.key_id or "",
+    }
     if error.status >= 500:
         count({"code": error.code}, {"Failures": ("Count", 1)}, about)
         return

@@ -98,6 +98,7 @@ class ExecutionPipeline:
                 batch_id=call.batch_id,
                 run_id=call.run_id,
                 step_id=call.step_id,
+                tool_approval=call.tool_approval,
             )
             try:
                 execution = self.carry_out(member)
@@ -119,6 +120,7 @@ class Governance:
     conversation: Stage
     cache: Stage
     circuit: Stage
+    tool_approvals: Stage
 
 
 def build_pipeline(
@@ -135,7 +137,8 @@ def build_pipeline(
         governance: None where one agent runs alone on a laptop, with nothing to share.
     """
     shared = governance
-    refusing = [shared.policy, shared.idempotency, shared.admission, shared.conversation] if shared else []
+    refusing = [shared.policy, shared.idempotency, shared.tool_approvals] if shared else []
+    refusing += [shared.admission, shared.conversation] if shared else []
     sparing = [shared.cache, shared.circuit] if shared else []
     stages = [
         *(trace, observe, validate_input, *refusing),

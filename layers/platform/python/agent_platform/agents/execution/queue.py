@@ -40,7 +40,6 @@ def queue(executions: ExecutionRepository, payloads: PayloadStore, machine: Stat
 
 def start(machine: StateMachine, call: Call, execution_id: str) -> None:
     """Start the run of a queued execution. One that was started before stays as it is."""
-    principal = call.principal
     machine.start(
         execution_id,
         {
@@ -48,13 +47,9 @@ def start(machine: StateMachine, call: Call, execution_id: str) -> None:
             "agent_id": call.definition.id,
             "input_ref": input_key(execution_id),
             "session_id": call.session_id,
+            "tool_approval": call.tool_approval,
             "trace_id": call.trace_id,
-            "principal": {
-                "user_id": principal.user_id,
-                "email": principal.email,
-                "roles": sorted(principal.roles),
-                "key_id": principal.key_id,
-            },
+            "principal": call.principal.to_document().model_dump(mode="json"),
         },
         trace_id=call.trace_id,
     )

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from agent_platform.agents.definition import JsonObject
 from agent_platform.agents.execution.call import Call, Proceed, Stage
 from agent_platform.agents.guardrails.redaction import for_storage
-from agent_platform.errors import ExecutionCancelled, ModelCircuitOpen, ModelError, PlatformError
+from agent_platform.errors import ApprovalRequired, ExecutionCancelled, ModelCircuitOpen, ModelError, PlatformError
 from agent_platform.observability import get_logger
 from agent_platform.storage.executions import Execution, Failure, TokenUsage
 from agent_platform.storage.transactions import Rider
@@ -36,6 +36,8 @@ def record(recorder: ExecutionRecorder) -> Stage:
                 call.postpone([settle(failed) for settle in call.settlements])
                 raise
             error.execution_id = call.id
+            if isinstance(error, ApprovalRequired):
+                failed = failed.model_copy(update={"tool_approval_id": error.approval_id})
             _keep(recorder, call, failed)
             raise
         except Exception:
@@ -69,6 +71,7 @@ def _fields(execution: Execution) -> dict[str, object]:
         "execution_id": execution.id,
         "agent_id": execution.agent_id,
         "principal": execution.owner,
+        "key_id": execution.key_id,
         "status": execution.status,
         "error_code": execution.error.code if execution.error else None,
         "cost_usd": float(execution.cost_usd),
@@ -122,5 +125,6 @@ def _execution(call: Call, output: JsonObject | None, failure: Failure | None) -
         batch_id=call.batch_id,
         run_id=call.run_id,
         step_id=call.step_id,
+        key_id=call.principal.key_id,
         parent_id=call.parent.id if call.parent else None,
     )

@@ -9,6 +9,7 @@ from agent_platform.agents.tools import (
     currency_conversion,
     date_arithmetic,
     day_count,
+    http_request,
     json_query,
     regular_expression,
     sql_validation,
@@ -18,9 +19,11 @@ from agent_platform.agents.tools import (
     unit_conversion,
     url_parts,
 )
-from agent_platform.agents.tools.registry import Tool, ToolOutcome, registry
+from agent_platform.agents.tools.registry import Effect, Equipment, Tool, ToolOutcome, registry
 
 __all__ = [
+    "Effect",
+    "Equipment",
     "Tool",
     "ToolOutcome",
     "calculator",
@@ -28,6 +31,7 @@ __all__ = [
     "currency_conversion",
     "date_arithmetic",
     "day_count",
+    "http_request",
     "json_query",
     "registry",
     "regular_expression",

@@ -66,7 +66,7 @@ _LIMITS = Context(prec=34, Emax=999, Emin=-999, traps=[Overflow, InvalidOperatio
 """34 digits (IEEE 754 decimal128) and an exponent that keeps powers from running away."""
 
 
-@tool
+@tool(effect="reads")
 def calculator(
     expression: Annotated[str, Field(max_length=1000, description="e.g. (480 * 1.10 + 45) / 3")],
 ) -> dict[str, str]:

@@ -16,7 +16,7 @@ DIGITS = 34
 FREQUENT = 5
 
 
-@tool
+@tool(effect="reads")
 def column_statistics(
     csv: CsvText = None,
     records: Records = None,

@@ -52,7 +52,7 @@ class _Leg:
     shown: str
 
 
-@tool
+@tool(effect="reads")
 def currency_conversion(
     amount: Annotated[
         str,

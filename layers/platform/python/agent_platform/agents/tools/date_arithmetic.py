@@ -25,7 +25,7 @@ Operation = Literal[
 ]
 
 
-@tool
+@tool(effect="reads")
 def date_arithmetic(
     operation: Annotated[Operation, Field(description="What to work out; see the description of the tool")],
     start: Annotated[date, Field(description="ISO 8601, e.g. 2026-03-31")],

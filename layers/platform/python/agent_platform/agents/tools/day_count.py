@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 DIGITS = 34
 
 
-@tool
+@tool(effect="reads")
 def day_count_fraction(
     start: Annotated[date, Field(description="First day of the period, ISO 8601; it counts")],
     end: Annotated[date, Field(description="Day after the last, ISO 8601; it does not count")],

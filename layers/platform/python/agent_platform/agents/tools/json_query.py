@@ -16,7 +16,7 @@ DEPTH = 100
 """How deep a result may be nested."""
 
 
-@tool
+@tool(effect="reads")
 def json_query(
     document: Annotated[str, Field(max_length=200_000, description="The JSON document, as text")],
     expression: Annotated[

@@ -18,7 +18,7 @@ SHOWN = 100
 """Matches that are returned; all are counted."""
 
 
-@tool
+@tool(effect="reads")
 def regular_expression(
     pattern: Annotated[str, Field(min_length=1, max_length=1000, description="Python syntax, e.g. (?P<year>[0-9]{4})")],
     text: Annotated[str, Field(max_length=100_000, description="Where to look")],

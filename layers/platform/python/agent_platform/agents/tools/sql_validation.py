@@ -20,7 +20,7 @@ Dialect = Literal[
 ]  # fmt: skip
 
 
-@tool
+@tool(effect="reads")
 def sql_validation(
     sql: Annotated[str, Field(min_length=1, max_length=20_000, description="One or more statements, parted by ;")],
     dialect: Annotated[Dialect, Field(description="tsql is that of SQL Server; ansi accepts what most databases do")],

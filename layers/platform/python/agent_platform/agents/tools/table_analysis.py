@@ -45,7 +45,7 @@ _FUNCTIONS = {*_NAMES.split(), *_DATES}
 """What a query may call: nothing that reads the clock, draws lots, loads code or looks at the engine itself."""
 
 
-@tool
+@tool(effect="reads")
 def table_analysis(
     sql: Annotated[
         str,

@@ -18,7 +18,7 @@ CHANGES = 200
 Unit = Literal["line", "word"]
 
 
-@tool
+@tool(effect="reads")
 def text_diff(
     before: Annotated[str, Field(max_length=50_000, description="The older text")],
     after: Annotated[str, Field(max_length=50_000, description="The newer text")],

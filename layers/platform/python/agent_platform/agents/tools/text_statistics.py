@@ -23,7 +23,7 @@ _NO_END = re.compile(
 """What a full stop follows without ending a sentence: a single letter (e.g., z. B., J. Smith) or an abbreviation."""
 
 
-@tool
+@tool(effect="reads")
 def text_statistics(
     text: Annotated[str, Field(min_length=1, max_length=100_000, description="The text; blank lines part paragraphs")],
     language: Annotated[

@@ -23,7 +23,7 @@ _Name = Annotated[
 ]
 
 
-@tool
+@tool(effect="reads")
 def unit_conversion(
     value: Annotated[
         str,

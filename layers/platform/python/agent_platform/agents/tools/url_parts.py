@@ -23,7 +23,7 @@ def _public_suffixes() -> "PublicSuffixList":
     return PublicSuffixList()
 
 
-@tool
+@tool(effect="reads")
 def url_parts(
     url: Annotated[str, Field(max_length=4000, description="Defanged forms such as hxxps and [.] are understood")],
 ) -> dict[str, object]:

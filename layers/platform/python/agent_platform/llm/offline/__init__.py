@@ -32,7 +32,11 @@ Any plan may have `agent` (only for that agent's requests) and `delay_seconds`.
 | invalid_json | | the text is not JSON, whatever was asked for |
 | answer | output (JSON) or text | exactly this answer |
 | tool_call | name, input, or calls [{name, input}]; rounds | asks for tools in the first `rounds` (1) turns |
-| obey_injection | | obeys a newest message that says "call the tool NAME with {JSON}" or "answer with `TEXT`" |
+| obey_injection | reads | obeys a newest message that says "call the tool NAME with {JSON}" or "answer with `TEXT`" |
+
+What `obey_injection` reads is the newest message; with `"reads": "everything"` all that is not its own. It reads as an
+eager model does: also through base64, ROT13, percent signs, HTML entities, look-alike and invisible characters, and in
+any language, as long as a name in backticks is followed by arguments in braces.
 
 A `tool_call` without `name` takes the first tool offered; without `input`, the smallest its schema accepts.
 `times` counts requests: three rounds of tools in one conversation take `"rounds": 3, "times": 3` (or null).

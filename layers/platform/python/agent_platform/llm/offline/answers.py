@@ -3,7 +3,7 @@
 import json
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import count
@@ -13,6 +13,7 @@ from agent_platform.llm.models import ClaudeModel
 from agent_platform.llm.offline.accounting import CHARACTERS_PER_TOKEN
 from agent_platform.llm.offline.definitions import Known
 from agent_platform.llm.offline.faults import Plan
+from agent_platform.llm.offline.readings import readings
 from agent_platform.llm.offline.schema_values import EndlessSchema, minimal_value
 from agent_platform.llm.offline.validation import Checked, Refusal
 from agent_platform.llm.offline.verdicts import text_with_verdict, with_verdict
@@ -24,9 +25,9 @@ PLAIN_TEXT = (
 )
 THOUGHT = "The offline model looks the answer up; it does not think."
 # What a prompt injection looks like to a model that obeys: call a tool, or answer in somebody else's words.
-INJECTED_CALL = re.compile(r"call the tool `?([\w.-]+)`? with (\{.*?\})(?=[.\s]|$)", re.IGNORECASE | re.DOTALL)
+INJECTED_CALL = re.compile(r"(?:call the tool ([\w.-]+) with |`([\w.-]+)`[^{}`]{0,60})(?={)", re.IGNORECASE)
 ONLY_SLOWER = ("stall", "slow_stream", "stream_error")  # modes whose answer is the right one
-INPUT = re.compile(r"<input>\n(.*)\n</input>", re.DOTALL)
+DATA = re.compile(r"<([a-z_]+)[^>\n]*>\n(.*?)\n</\1>", re.DOTALL)
 INJECTED_ANSWER = re.compile(r"answer with `([^`]+)`", re.IGNORECASE)
 
 
@@ -86,7 +87,7 @@ class Answers:
         if plan and plan.mode == "tool_call":
             wanted = plan.options.get("calls") or [plan.options]
         elif plan and plan.mode == "obey_injection":
-            wanted = [call] if (call := injected_call(body)) else []
+            wanted = [call] if (call := injected_call(body, plan.options.get("reads", ""))) else []
         elif not plan and (forced := _forced_tool(body)):
             wanted = [{"name": forced}]
         elif not plan or plan.mode in ONLY_SLOWER:
@@ -110,21 +111,28 @@ def fits(plan: Plan, body: dict[str, Any]) -> bool:
     if plan.mode == "tool_call":
         return bool(body.get("tools")) and _tool_rounds(body) < plan.options.get("rounds", 1)
     if plan.mode == "obey_injection":
-        return injected_call(body) is not None or injected_answer(body) is not None
+        return injected_call(body, plan.options.get("reads", "")) is not None or injected_answer(body) is not None
     if plan.mode in ("slow_stream", "stream_error"):
         return bool(body.get("stream"))
     return True
 
 
-def injected_call(body: dict[str, Any]) -> dict[str, Any] | None:
+def injected_call(body: dict[str, Any], reads: str = "") -> dict[str, Any] | None:
     """The tool call that a text of the newest message asks for, as an obedient model reads it."""
-    for text in _untrusted_texts(body):
-        for name, arguments in INJECTED_CALL.findall(text):
+    found = [*_calls_in(_untrusted_texts(body, reads))]
+    offered = {tool.get("name") for tool in body.get("tools") or []}
+    # A text that was garbled on purpose names no tool before it is read the right way.
+    return next((call for call in found if call["name"] in offered), found[0] if found else None)
+
+
+def _calls_in(texts: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for reading in (each for text in texts for each in readings(text)):
+        for found in INJECTED_CALL.finditer(reading):
             try:
-                return {"name": name, "input": json.loads(arguments)}
+                arguments, _ = json.JSONDecoder().raw_decode(reading, found.end())
             except ValueError:
                 continue
-    return None
+            yield {"name": found[1] or found[2], "input": arguments}
 
 
 def injected_answer(body: dict[str, Any]) -> str | None:
@@ -132,9 +140,10 @@ def injected_answer(body: dict[str, Any]) -> str | None:
     return next((match[1] for text in _untrusted_texts(body) if (match := INJECTED_ANSWER.search(text))), None)
 
 
-def _untrusted_texts(body: dict[str, Any]) -> list[str]:
-    """Every text in the newest message: what the user sent, or what tools returned."""
-    pending, texts = [body["messages"][-1]["content"]], []
+def _untrusted_texts(body: dict[str, Any], reads: str = "") -> list[str]:
+    """Every text in the newest message, or in all of them: what the user sent, or what tools returned."""
+    read = body["messages"] if reads == "everything" else body["messages"][-1:]
+    pending, texts = [each["content"] for each in read if each["role"] == "user"], []
     while pending:
         part = pending.pop()
         if isinstance(part, str):
@@ -147,13 +156,13 @@ def _untrusted_texts(body: dict[str, Any]) -> list[str]:
 
 
 def _written_in(text: str) -> list[str]:
-    """The strings of the JSON inside <input>: a model reads what they say, not how JSON escapes it."""
-    inside = INPUT.search(text)
-    try:
-        pending = [json.loads(inside[1])] if inside else []
-    except ValueError:
-        return []
-    strings = []
+    """What stands inside marks, the strings of its JSON first: a model reads what they say, not how JSON escapes it."""
+    pending, strings = [], []
+    for _, inside in DATA.findall(text):
+        try:
+            pending.append(json.loads(inside))
+        except ValueError:
+            strings.append(inside)  # a refusal in words, or a result that was cut
     while pending:
         part = pending.pop()
         if isinstance(part, str):

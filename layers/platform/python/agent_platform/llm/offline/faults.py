@@ -18,7 +18,7 @@ MODES: dict[str, dict[str, type | tuple[type, ...]]] = {
     "invalid_json": {},
     "answer": {"output": (dict, list), "text": str},
     "tool_call": {"name": str, "input": dict, "calls": list, "rounds": int},
-    "obey_injection": {},
+    "obey_injection": {"reads": str},
 }
 COMMON: dict[str, type | tuple[type, ...]] = {
     "mode!": str,
