@@ -4,6 +4,7 @@ No function has seen such a request, so its `trace_id` is the gateway's request 
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from aws_cdk import aws_apigateway as apigateway
@@ -48,11 +49,19 @@ GATEWAY_ERRORS = (
         "This token does not carry the right for this.",
     ),
     GatewayError(
+        apigateway.ResponseType.INVALID_API_KEY,
+        403,
+        "forbidden",
+        "Forbidden",
+        "The gateway knows no usage plan for this class of callers; report the trace id.",
+    ),
+    GatewayError(
         apigateway.ResponseType.WAF_FILTERED,
         403,
         "forbidden",
         "Forbidden",
-        "The request was refused by the firewall: too many from one address, or an address of bad reputation.",
+        "The request was refused by the firewall: too many from one address, an address of bad reputation, "
+        "or a body too large for signing in.",
     ),
     GatewayError(
         apigateway.ResponseType.MISSING_AUTHENTICATION_TOKEN,
@@ -132,8 +141,29 @@ GATEWAY_ERRORS = (
 )
 
 
-def add_gateway_errors(api: apigateway.RestApi) -> None:
-    """Let `api` answer each of its own refusals with problem details."""
+HARDENING = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""The functions' answers have the same (`agent_platform.http.response_headers`), and a Content-Security-Policy, whose
+quotes a static value of the gateway cannot hold."""
+
+_TLS = {"Strict-Transport-Security": "max-age=63072000; includeSubDomains"}
+
+
+def add_gateway_errors(api: apigateway.RestApi, *, over_tls: bool, origins: Sequence[str] = ()) -> None:
+    """Let `api` answer each of its own refusals with problem details.
+
+    Args:
+        over_tls: whether clients reach it by HTTPS alone.
+        origins: whose pages may call it. The gateway's own answers can name one origin and no list: with more than
+            one, a page learns of such a refusal only that there was one.
+    """
+    common = {**HARDENING, **(_TLS if over_tls else {})}
+    if len(origins) == 1:
+        common |= {"Access-Control-Allow-Origin": origins[0], "Vary": "Origin"}
     for error in GATEWAY_ERRORS:
         body = {
             "type": f"/problems/{error.code}",
@@ -143,7 +173,7 @@ def add_gateway_errors(api: apigateway.RestApi) -> None:
             "code": error.code,
             "trace_id": "$context.requestId",
         }
-        headers = {name: f"'{value}'" for name, value in error.headers.items()}
+        headers = {name: f"'{value}'" for name, value in (common | error.headers).items()}
         api.add_gateway_response(
             f"Error-{error.kind.response_type}",
             type=error.kind,

@@ -11,6 +11,8 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra_cdk.constructs.gateway_errors import add_gateway_errors
+from infra_cdk.constructs.usage_plans import UsagePlans
+from infra_cdk.cors import allowed_origins
 from infra_cdk.nag import acknowledge
 from infra_cdk.stages import Stage
 
@@ -23,6 +25,10 @@ PUBLIC_ROUTES: dict[str, tuple[str, ...]] = {
     "POST /auth/register": ("email", "password", "name"),
     "POST /auth/login": ("email", "password"),
     "POST /auth/refresh": ("refresh_token",),
+    "POST /auth/forgot-password": ("email",),
+    "POST /auth/reset-password": ("token", "password"),
+    "POST /auth/verify-email": ("token",),
+    "POST /auth/accept-invitation": ("token", "password", "name"),
     "GET /health": (),
     "GET /openapi.json": (),
 }
@@ -47,6 +53,7 @@ class RestApi(Construct):
             rest_api_name=f"{stage.prefix}",
             description="AI-Agents Platform",
             endpoint_configuration=apigateway.EndpointConfiguration(types=[apigateway.EndpointType.REGIONAL]),
+            api_key_source_type=apigateway.ApiKeySourceType.AUTHORIZER if stage.usage else None,
             deploy_options=apigateway.StageOptions(
                 stage_name=stage.name,
                 access_log_destination=apigateway.LogGroupLogDestination(self._access_log),
@@ -60,7 +67,10 @@ class RestApi(Construct):
             ),
         )
         self.api.deployment_stage.node.add_dependency(account)
-        add_gateway_errors(self.api)
+        self._origins = allowed_origins(self, stage)
+        add_gateway_errors(self.api, over_tls=stage.runs_on == "lambda", origins=self._origins)
+        if stage.usage:
+            UsagePlans(self, "UsagePlans", stage=stage, api=self.api, usage=stage.usage)
         self._authorizer = apigateway.RequestAuthorizer(
             self,
             "Authorizer",
@@ -107,6 +117,13 @@ class RestApi(Construct):
                 method, "AwsSolutions-APIG4", "Public by design: this is how a caller gets a token, or learns how."
             )
             acknowledge(method, "AwsSolutions-COG4", _NO_COGNITO)
+        for path in sorted({route.split()[1] for route in PUBLIC_ROUTES}):
+            # Else the gateway would say of any other method that there is no such path.
+            other = self._base.resource_for_path(path[1:]).add_method(
+                "ANY", to_function, authorization_type=apigateway.AuthorizationType.NONE
+            )
+            acknowledge(other, "AwsSolutions-APIG4", "Gets 405 and the methods there are, whoever asks.")
+            acknowledge(other, "AwsSolutions-COG4", _NO_COGNITO)
 
     def route_to_control_plane(self, function: lambda_.IFunction) -> None:
         """Let everything that no other route takes reach `function`, with a token."""
@@ -125,9 +142,31 @@ class RestApi(Construct):
             self._authorized(resource, "ANY", to_function)
         self._authorized(resource.add_resource("{proxy+}"), "ANY", to_function)
 
+    def let_other_origins_ask(self, function: lambda_.IFunction) -> None:
+        """Let preflights reach `function`, which knows the named origins; a browser sends them without a token.
+
+        Call it when every other route is there. Without named origins there is no such route.
+        """
+        if not self._origins:
+            return
+        to_function = _integration(function)
+        routed = [each for each in self._base.node.find_all() if isinstance(each, apigateway.Resource)]
+        for resource in routed:
+            if any(isinstance(child, apigateway.Method) for child in resource.node.children):
+                method = resource.add_method(
+                    "OPTIONS", to_function, authorization_type=apigateway.AuthorizationType.NONE
+                )
+                acknowledge(method, "AwsSolutions-APIG4", "A preflight carries no token, and gets no data.")
+                acknowledge(method, "AwsSolutions-COG4", _NO_COGNITO)
+
     def _authorized(self, resource: apigateway.IResource, verb: str, integration: apigateway.LambdaIntegration) -> None:
         method = resource.add_method(
-            verb, integration, authorizer=self._authorizer, authorization_type=apigateway.AuthorizationType.CUSTOM
+            verb,
+            integration,
+            authorizer=self._authorizer,
+            authorization_type=apigateway.AuthorizationType.CUSTOM,
+            # Of the class of callers, named by the authorizer.
+            api_key_required=True if self._stage.usage else None,
         )
         acknowledge(method, "AwsSolutions-COG4", _NO_COGNITO)
 
@@ -181,6 +220,7 @@ _ACCESS_LOG = {
     "milliseconds": "$context.responseLatency",
     "bytes": "$context.responseLength",
     "user": "$context.authorizer.sub",
+    "key": "$context.authorizer.key",
     "error": "$context.error.responseType",
 }
 

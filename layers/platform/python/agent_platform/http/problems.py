@@ -1,16 +1,21 @@
 """Every failure as RFC 9457 problem details: one place turns the exception tree into responses."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.routing import compile_path
 
 from agent_platform.errors import (
+    ApprovalRequired,
     BadRequest,
     FieldError,
     Forbidden,
@@ -25,8 +30,12 @@ from agent_platform.errors import (
     UnsupportedMediaType,
 )
 from agent_platform.http.rate_limits import rate_limit_headers
+from agent_platform.http.response_headers import API_HEADERS
 from agent_platform.http.trace import trace_id
 from agent_platform.observability import get_logger
+
+MOST_FAULTS = 100
+"""Faults of one request that are told; who has more will ask again."""
 
 UNKNOWN_RETRY_SECONDS = 5
 """Retry-After of a 503 whose cause names no time."""
@@ -49,6 +58,9 @@ class Problem(BaseModel):
     code: str = Field(examples=["invalid_input"])
     trace_id: str
     execution_id: str | None = Field(default=None, description="The recorded execution, where one was made")
+    approval_id: str | None = Field(
+        default=None, description="The approval that is waited for, where one was asked for"
+    )
     errors: list[ProblemField] = []
 
 
@@ -84,10 +96,11 @@ def problem_response(request: Request, error: PlatformError) -> JSONResponse:
         code=error.code,
         trace_id=trace_id(request),
         execution_id=error.execution_id,
+        approval_id=error.approval_id if isinstance(error, ApprovalRequired) else None,
         errors=[ProblemField(field=each.field, message=each.message) for each in error.errors],
     )
     # Here too, because what answers an unexpected exception stands outside every middleware.
-    headers = {"X-Trace-Id": problem.trace_id}
+    headers = {**API_HEADERS, "X-Trace-Id": problem.trace_id}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if error.retry_after is not None or error.status == 503:
@@ -125,9 +138,8 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     body_faults = [fault for fault in faults if fault["loc"] == ("body",)]
     if body_faults and isinstance(error.body, bytes):
         return problem_response(request, UnsupportedMediaType("Send the body with `Content-Type: application/json`."))
-    return problem_response(
-        request, InvalidInput("The request does not match what this route takes.", errors=list(_fields(faults)))
-    )
+    told = list(islice(_fields(faults), MOST_FAULTS))
+    return problem_response(request, InvalidInput("The request does not match what this route takes.", errors=told))
 
 
 def _fields(faults: Iterable[dict[str, Any]]) -> Iterable[FieldError]:
@@ -155,11 +167,24 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
         400: "The body cannot be read as JSON: it is not UTF-8, or is nested too deeply.",
         404: f"There is no resource at {request.url.path}. GET /api/v1/openapi.json lists the routes.",
         405: f"{request.method} is not possible here.",
-        413: "The body is too large. Send at most 5 MiB.",
+        413: "The body is too large for this route: at most 5 MiB, and 16 KiB to sign in.",
     }
     response = problem_response(request, kind(details.get(error.status_code, str(error.detail))))
     response.headers.update(error.headers or {})
+    if error.status_code == 405:
+        response.headers["Allow"] = ", ".join(_possible(request))
     return response
+
+
+def _possible(request: Request) -> list[str]:
+    """The methods of a path, of all its routes (RFC 9110, section 15.5.6); the framework names those of the first."""
+    path = request.scope["path"]
+    by_route = defaultdict[str, set[str]](set)
+    for route in iter_route_contexts(request.app.routes):
+        if compile_path(route.path or "")[0].match(path):
+            by_route[route.path or ""] |= route.methods or set()
+    # A route that is this very path is meant before one that takes a part of it for an id.
+    return sorted(by_route[path] if path in by_route else set[str]().union(*by_route.values()))
 
 
 async def _too_deep(request: Request, _: Exception) -> JSONResponse:
