@@ -13,6 +13,8 @@ from agent_platform.events.dead_letters import Letter
 from agent_platform.events.envelope import CloudEvent
 from agent_platform.events.publishing import Outcome
 from agent_platform.events.relay import Relay
+from agent_platform.http import API_PREFIX
+from agent_platform.identity.key_text import new_key
 from agent_platform.storage.transactions import Rider
 from functions.run_agent.handler import handler as run_agent
 from functions.workflow_step.handler import handler as workflow_step
@@ -26,6 +28,7 @@ from tests.fakes.aws import (
     PAYLOADS_BUCKET,
     RUNS_TABLE,
     SESSIONS_TABLE,
+    TOKENS_TABLE,
     WEBHOOKS_TABLE,
 )
 from tests.fakes.gateway import LambdaContext
@@ -319,6 +322,50 @@ def test_what_is_sent_to_the_control_plane(platform: Platform, canaries: Canarie
         }
     )
     assert len(canaries.planted) >= 60
+
+
+def test_api_keys_whole_broken_and_of_others(platform: Platform, canaries: Canaries, monkeypatch: pytest.MonkeyPatch):
+    plant, gateway, ada = canaries.plant, platform.gateway, platform.person()
+    keys = f"{API_PREFIX}/keys"
+    order = {"name": plant("key: name"), "scopes": ["agents:read"], "budget_usd": 5}
+    made = gateway.post(keys, order, token=ada.access_token).json
+    # Of each key the secret is looked for: its id is no secret, and lists and logs name it.
+    canaries.planted["key: secret"] = made["key"][37:-6]
+    rotated = gateway.post(f"{keys}/{made['id']}/rotate", {"grace_hours": 1}, token=ada.access_token).json
+    canaries.planted["key: secret after a rotation"] = rotated["key"][37:-6]
+    guessed, _ = new_key(made["id"])
+    canaries.planted["key: guessed secret"] = guessed[37:-6]
+    for text in (made["key"], rotated["key"]):
+        assert gateway.get(f"{API_PREFIX}/agents", token=text).status == 200
+        assert gateway.get(keys, token=text).status == 403
+        for broken in (text[:-1], f"{text}x", f"{text}\0", text * 60, text.swapcase()):
+            assert gateway.get(f"{API_PREFIX}/agents", token=broken).status == 401
+            gateway.get(f"{API_PREFIX}/agents", headers={"X-Api-Key": broken, "Cookie": broken})
+            gateway.post(f"{API_PREFIX}/auth/login", {"email": "ada@example.com", "password": broken})
+    assert gateway.get(f"{API_PREFIX}/agents", token=guessed).status == 401
+    for wrong in (
+        {"name": "x", "scopes": [plant("key: scope")]},
+        {"name": "x", "scopes": ["agents:read"], "agents": [plant("key: agent")]},
+        {"name": {"x": plant("key: name of a wrong type")}, "scopes": ["agents:read"]},
+        {"name": "x", "scopes": ["agents:read"], plant("key: unknown field"): plant("key: of it")},
+        f'{{"name": "{plant("key: broken JSON")}',
+    ):
+        assert gateway.post(keys, wrong, token=ada.access_token).status in (400, 422)
+    assert made["key"][37:] not in gateway.get(keys, token=ada.access_token).text
+    gateway.get(f"{keys}/{plant('key: id in the path')}", token=ada.access_token)
+
+    def down(*_: Any, **__: Any) -> Any:
+        raise ValueError(f"cannot look up {rotated['key']}")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("agent_platform.storage.api_keys.ApiKeyRepository.find", down)
+        assert gateway.get(f"{API_PREFIX}/agents", token=rotated["key"]).status == 500
+    gateway.delete(f"{keys}/{made['id']}", token=ada.access_token)
+    left = gateway.post(keys, order, token=ada.access_token).json
+    canaries.planted["key: secret of one that is left"] = left["key"][37:-6]
+    found = canaries.check({"key: name": {TOKENS_TABLE}})
+    assert found["key: name"] == {TOKENS_TABLE}
+    assert len(canaries.planted) >= 12
 
 
 def test_what_stands_in_a_record_that_cannot_be_relayed(canaries: Canaries, executions_table: str):

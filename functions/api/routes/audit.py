@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query, Response
 
 from agent_platform.analytics.periods import read_bounds
 from agent_platform.errors import Forbidden, InvalidCursor, InvalidInput, StorageUnavailable, Unauthenticated
-from agent_platform.http import problems
+from agent_platform.http import CurrentPrincipal, problems
 from functions.api.audit_models import AuditEntryPage, AuditEntryView, VerificationView
-from functions.api.deps import Administrator, CurrentServices, Services
+from functions.api.deps import CurrentServices, Services
 from functions.api.revalidation import NOT_MODIFIED, RevalidatedRoute
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ Named = Annotated[str | None, Query(max_length=500, pattern=r"^[^\x00]+$")]
 
 @router.get("", operation_id="list_audit_entries", responses=problems(InvalidCursor))
 def list_audit_entries(
-    _: Administrator,
+    _: CurrentPrincipal,
     services: CurrentServices,
     type_: Annotated[Named, Query(alias="type", description="Of the event", examples=["agent.executed"])] = None,
     subject: Annotated[Named, Query(description="The agent's or run's id")] = None,
@@ -86,7 +86,7 @@ def list_audit_entries(
     },
 )
 def export_audit_log(
-    _: Administrator,
+    _: CurrentPrincipal,
     services: CurrentServices,
     after_seq: Annotated[int, Query(ge=0, le=LAST_SEQ, description="Begin behind this entry")] = 0,
     limit: Annotated[int, Query(ge=1, le=10_000, description="Fewer come where they would be more than 5 MB")] = 1000,
@@ -121,7 +121,7 @@ def _fitting(texts: Iterable[str]) -> Iterator[str]:
 
 @router.get("/verify", operation_id="verify_audit_log")
 def verify_audit_log(
-    _: Administrator,
+    _: CurrentPrincipal,
     services: CurrentServices,
     from_seq: Annotated[
         int, Query(ge=1, le=LAST_SEQ, description="Begin with this entry; behind the end there is nothing to check")
