@@ -16,14 +16,17 @@ STAGE ?= dev
 CATALOGUE := build/catalogue/agents.sqlite
 WORKFLOWS := build/catalogue/workflows.json
 SITE := web/dist/index.html
+POLICY := build/policies/enforced.json
 # Folders count as well: a file that is gone changes its folder.
 DEFINITIONS := $(shell find agent_defs ! -name '*.md' 2>/dev/null)
 COMPILER := $(wildcard layers/platform/python/agent_platform/agents/*.py)
 SPECS := $(shell find statemachines -name '*.yaml' -o -name '*.asl.json' -o -type d 2>/dev/null)
 SPEC_COMPILER := $(shell find layers/platform/python/agent_platform/workflows -name '*.py' 2>/dev/null)
+POLICY_SOURCES := $(shell find layers/policies 2>/dev/null)
+POLICY_COMPILER := $(wildcard layers/platform/python/agent_platform/identity/policy/*.py)
 WEB := $(shell find web -mindepth 1 -name node_modules -prune -o -name dist -prune -o -name '.*' -prune -o -print 2>/dev/null)
 
-.PHONY: help setup run dev reset test check deploy synth bench rebuild-projections dead-letters agent agents-check workflows workflows-check catalogue web openapi migration lock clean
+.PHONY: help setup run dev reset test check audit deploy synth bench fuzz rebuild-projections dead-letters rotate-keys agent agents-check workflows workflows-check catalogue web openapi migration lock clean
 
 help: ## list the targets (this text)
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "  make %-19s %s\n", $$1, $$2 }'
@@ -43,13 +46,17 @@ test: check catalogue web ## every check and every test, the whole platform incl
 	npm --prefix web run test
 	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-check: setup ## lint, formatting, types and layering
+check: setup ## lint, formatting, types, layering, and no credential in any file
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
+	$(PYTHON) -m infra_cdk.secret_scan
 	npm --prefix web run lint
 	npm --prefix web run typecheck
+
+audit: setup ## ask PyPI and npm for known vulnerabilities of every locked package (needs both services)
+	@$(PYTHON) -m infra_cdk.audit
 
 deploy: setup catalogue web ## deploy a stage (STAGE=dev) to the AWS account you are signed in to
 	$(PYTHON) -m infra_cdk.deploy $(STAGE)
@@ -60,6 +67,9 @@ synth: setup catalogue web ## write the CloudFormation templates of a stage (STA
 bench: setup catalogue ## measure, print tables, write JSON
 	$(PYTHON) -m tests.benchmarks
 
+fuzz: setup catalogue ## send every operation of the API many more odd requests than `make test`: make fuzz FUZZ_EXAMPLES=100 FUZZ_SEED=7
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100) FUZZ_SEED=$(FUZZ_SEED) $(PYTHON) -m pytest -q tests/security/test_schemathesis.py
+
 rebuild-projections: STAGE = local
 rebuild-projections: .venv/.synced ## build the figures of a stage (STAGE=local) anew from its audit log
 	@$(PYTHON) -m infra_cdk.rebuild_projections $(STAGE) $(ARGS)
@@ -67,6 +77,14 @@ rebuild-projections: .venv/.synced ## build the figures of a stage (STAGE=local)
 dead-letters: ARGS ?= list
 dead-letters: .venv/.synced ## list, show, redrive or discard what could not be done: make dead-letters ARGS="list"
 	@$(PYTHON) -m infra_cdk.dead_letters_command $(ARGS)
+
+rotate-keys: STAGE = local
+rotate-keys: .venv/.synced ## sign access tokens of a stage (STAGE=local) with a new key
+	@$(PYTHON) -m infra_cdk.rotate_keys $(STAGE)
+
+policy-explain: ACTION ?= agents:execute
+policy-explain: .venv/.synced ## why is this allowed or denied: make policy-explain USER=ada@example.com ACTION=agents:execute AGENT=group/name
+	@$(PYTHON) -m infra_cdk.policy_command $(ACTION) $(if $(findstring command,$(origin USER)),--user $(USER)) $(if $(AGENT),--agent $(AGENT)) $(ARGS)
 
 agent: setup catalogue ## run one agent alone: make agent ID=group/name
 	@$(PYTHON) -m infra_cdk.local agent $(ID)
@@ -80,7 +98,7 @@ workflows: .venv/.synced ## compile the shipped workflows anew: statemachines/*.
 workflows-check: .venv/.synced ## check every shipped workflow
 	$(PYTHON) -m agent_platform.workflows.compile --check
 
-catalogue: $(CATALOGUE) $(WORKFLOWS) ## put the agents, and the shipped workflows, into one file each
+catalogue: $(CATALOGUE) $(WORKFLOWS) $(POLICY) ## put the agents, the shipped workflows and the policies into one file each
 
 web: $(SITE) ## build the web site
 
@@ -116,6 +134,9 @@ $(CATALOGUE): $(DEFINITIONS) $(COMPILER) | .venv/.synced
 
 $(WORKFLOWS): $(SPECS) $(SPEC_COMPILER) $(DEFINITIONS) $(COMPILER) | .venv/.synced
 	@$(PYTHON) -m agent_platform.workflows.compile
+
+$(POLICY): $(POLICY_SOURCES) $(POLICY_COMPILER) | .venv/.synced
+	@$(PYTHON) -m agent_platform.identity.policy.compile
 
 $(SITE): $(WEB) web/node_modules/.synced
 	@$(BOOTSTRAP) step "Building the web site" npm --prefix web run build
