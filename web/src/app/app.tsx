@@ -11,7 +11,7 @@ import { useEffect } from 'react';
 
 import type { AppRouter } from '@/app/router';
 import { cssVariables, theme } from '@/app/theme';
-import { subscribe } from '@/lib/session/session';
+import { currentUser, subscribe } from '@/lib/session/session';
 
 interface AppProps {
   router: AppRouter;
@@ -21,8 +21,17 @@ interface AppProps {
 }
 
 export function App({ router, queryClient, env = 'default' }: AppProps) {
-  // Signed out here, in another tab or by the server: the guards of the routes decide anew.
-  useEffect(() => subscribe(() => void router.invalidate()), [router]);
+  // Signed out here, in another tab or by the server: the guards of the routes decide anew. Somebody else, who signed
+  // in in another tab or came by an invitation, finds nothing of the one before.
+  useEffect(() => {
+    let before = currentUser()?.id;
+    return subscribe(() => {
+      const now = currentUser()?.id;
+      if (before && now && before !== now) queryClient.clear();
+      before = now ?? before;
+      void router.invalidate();
+    });
+  }, [queryClient, router]);
   return (
     <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto" env={env}>
       <QueryClientProvider client={queryClient}>

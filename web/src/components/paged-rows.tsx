@@ -30,7 +30,7 @@ export function PagedRows<Item>({ query, noun, empty, children, isExtract = fals
     );
   }
   const items = query.data.pages.flatMap((page) => page.items);
-  if (items.length === 0) return empty;
+  if (items.length === 0 && !query.hasNextPage) return empty;
   return (
     <>
       <ul className={classes.list} data-stale={query.isPlaceholderData || undefined}>

@@ -12,6 +12,7 @@ export const ADA: Schemas['User'] = {
   name: 'Ada Lovelace',
   roles: ['user'],
   created_at: '2026-01-05T09:00:00Z',
+  email_verified: true,
 };
 export const PASSWORD = 'correct horse battery staple';
 
@@ -28,6 +29,7 @@ export function problem(status: number, code: string, detail: string, more: Part
     trace_id: '1-5759e988-bd862e3fe1be46a994272793',
     errors: [],
     execution_id: null,
+    approval_id: null,
     ...more,
   };
   return HttpResponse.json(body, { status, headers: { 'content-type': 'application/problem+json' } });
@@ -113,6 +115,10 @@ export function catalogueHandlers(identity: FakeIdentity, agents: AgentInfo[], p
   const tags = [...new Set(agents.flatMap((agent) => agent.tags))];
   return [
     http.get(`${API}/me/budget`, ({ request }) => identity.refusal(request) ?? HttpResponse.json(BUDGET)),
+    http.get(
+      `${API}/tool-approvals`,
+      ({ request }) => identity.refusal(request) ?? HttpResponse.json({ items: [], next_cursor: null }),
+    ),
     http.get(
       `${API}/approvals`,
       ({ request }) => identity.refusal(request) ?? HttpResponse.json({ items: [], next_cursor: null }),
@@ -373,7 +379,9 @@ export function execution(agent: AgentInfo, more: Partial<Schemas['Execution']> 
     batch_id: null,
     run_id: null,
     step_id: null,
+    key_id: null,
     redactions: {},
+    tool_approval_id: null,
     ...more,
   };
 }

@@ -167,6 +167,7 @@ export function trigger(more: Partial<Trigger> = {}): Trigger {
     last_fired_at: null,
     last_run_id: null,
     last_error: null,
+    key_id: null,
     ...more,
   };
 }

@@ -10,6 +10,8 @@ import { getAgentOptions } from '@/features/agents/api/get-agent';
 import { getExecutionOptions } from '@/features/executions/api/get-execution';
 import { ExecutionHeader } from '@/features/executions/components/execution-header';
 import { ExecutionRecord } from '@/features/executions/components/execution-record';
+import { RunApproved } from '@/features/executions/components/run-approved';
+import { ToolCall } from '@/features/tool-approvals/components/tool-call';
 import { ApiProblem } from '@/lib/api/problem';
 
 export const executionRoute = createRoute({
@@ -34,6 +36,12 @@ function ExecutionPage() {
   return (
     <>
       <ExecutionHeader execution={execution} agentName={agent.data?.name} />
+      {execution.tool_approval_id && (
+        <ToolCall
+          id={execution.tool_approval_id}
+          onceApproved={<RunApproved execution={execution} approvalId={execution.tool_approval_id} />}
+        />
+      )}
       <ExecutionRecord execution={execution} inputSchema={agent.data?.input} outputSchema={agent.data?.output} />
     </>
   );

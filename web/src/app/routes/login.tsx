@@ -21,6 +21,10 @@ function LoginPage() {
           <Anchor inherit renderRoot={(props) => <Link {...props} to="/register" search={search} />}>
             Create one
           </Anchor>
+          {' · '}
+          <Anchor inherit renderRoot={(props) => <Link {...props} to="/forgot-password" search={search} />}>
+            Forgot the password?
+          </Anchor>
         </>
       }
     >

@@ -1,5 +1,5 @@
 import { screen, waitFor, within } from '@testing-library/react';
-import { http } from 'msw';
+import { http, HttpResponse } from 'msw';
 import { describe, expect, it, vi } from 'vitest';
 
 import { agentInfo } from '@/testing/definitions';
@@ -131,12 +131,13 @@ describe('a session', () => {
     expect(window.localStorage.getItem('agents.refresh-token')).toBeNull();
   });
 
-  it('survives an outage while it is being renewed', async () => {
+  it.each([
+    [503, 'an outage'],
+    [403, 'a firewall that is closed for some minutes'],
+  ])('survives %i, %s, while it is being renewed', async (status) => {
     const identity = platform();
     window.localStorage.setItem('agents.refresh-token', identity.session().refresh_token);
-    server.use(
-      http.post('*/auth/refresh', () => problem(503, 'storage_unavailable', 'Try again in a moment.'), { once: true }),
-    );
+    server.use(http.post('*/auth/refresh', () => problem(status, 'refused', 'Try again in a moment.'), { once: true }));
     const { user } = renderApp('/');
 
     expect(await screen.findByRole('alert')).toHaveTextContent('Try again in a moment.');
@@ -173,6 +174,21 @@ describe('a session', () => {
     expect(await screen.findByRole('button', { name: 'Sign in' })).toBeVisible();
     await waitFor(() => expect(queryClient.getQueryCache().getAll()).toEqual([]));
     expect(refused).toEqual([]);
+  });
+
+  it('shows nothing of the one before to somebody else who signed in in another tab', async () => {
+    const identity = platform();
+    const { user, queryClient } = renderAppSignedIn('/', identity);
+    await screen.findByRole('link', { name: AGENT.name });
+    queryClient.setQueryData(['of-ada'], 'hers');
+    server.use(
+      http.post('*/auth/refresh', () => HttpResponse.json(identity.session({ ...ADA, id: 'user-2', name: 'Grace' }))),
+    );
+    identity.expireAccessTokens();
+    await user.click(screen.getByRole('link', { name: AGENT.name }));
+
+    expect(await screen.findByRole('button', { name: /Account of Grace/ })).toBeVisible();
+    expect(queryClient.getQueryData(['of-ada'])).toBeUndefined();
   });
 
   it('ends here when another tab signs out', async () => {

@@ -8,6 +8,8 @@ export const SOURCES: Record<Source, string> = {
   webhooks: 'Webhooks',
   tracking: 'Tracking of runs',
   triggers: 'Triggers',
+  mails: 'Mails to people',
+  'personal-data': 'Exports and erasures',
 };
 
 export const STATES: Record<State, { label: string; color: string }> = {

@@ -36,6 +36,11 @@ export function isAdmin(who: User | null): boolean {
   return who?.roles.includes('admin') ?? false;
 }
 
+/** Whether they look after operations: dead letters and the audit log. */
+export function isOperator(who: User | null): boolean {
+  return isAdmin(who) || (who?.roles.includes('operator') ?? false);
+}
+
 export function currentAccessToken(): string | null {
   return accessToken;
 }
@@ -90,7 +95,8 @@ async function exchange(): Promise<boolean> {
     begin((await response.json()) as Session);
     return true;
   }
-  if (response.status >= 500 || response.status === 429) {
+  // Only a refused token ends the session: a firewall that answers 403 for some minutes says nothing of it.
+  if (response.status !== 401 && response.status !== 422) {
     throw problemFrom(response.status, await response.json().catch(() => null), response.headers);
   }
   end();

@@ -6,7 +6,7 @@ import { usePageTitle } from '@/app/use-page-title';
 import { AuditActions } from '@/features/audit/components/audit-actions';
 import { AuditFilters } from '@/features/audit/components/audit-filters';
 import { AuditLog } from '@/features/audit/components/audit-log';
-import { isAdmin } from '@/lib/session/session';
+import { isOperator } from '@/lib/session/session';
 import { useUser } from '@/lib/session/use-user';
 
 const route = getRouteApi('/member/audit');
@@ -15,7 +15,7 @@ export function AuditPage() {
   usePageTitle('Audit log');
   const filter = route.useSearch();
   const navigate = route.useNavigate();
-  const mayAct = isAdmin(useUser());
+  const mayAct = isOperator(useUser());
   return (
     <>
       <header className={classes.head}>

@@ -5,7 +5,7 @@ import classes from '@/app/routes/list-head.module.css';
 import { usePageTitle } from '@/app/use-page-title';
 import { LetterFilters } from '@/features/dead-letters/components/letter-filters';
 import { LetterList } from '@/features/dead-letters/components/letter-list';
-import { isAdmin } from '@/lib/session/session';
+import { isOperator } from '@/lib/session/session';
 import { useUser } from '@/lib/session/use-user';
 
 const route = getRouteApi('/member/dead-letters');
@@ -14,7 +14,7 @@ export function DeadLettersPage() {
   usePageTitle('Dead letters');
   const filter = route.useSearch();
   const navigate = route.useNavigate();
-  const mayFilter = isAdmin(useUser());
+  const mayFilter = isOperator(useUser());
   return (
     <>
       <header className={classes.head}>

@@ -4,6 +4,7 @@ import { getRouteApi } from '@tanstack/react-router';
 import classes from '@/app/routes/list-head.module.css';
 import { usePageTitle } from '@/app/use-page-title';
 import { ApprovalList } from '@/features/approvals/components/approval-list';
+import { ToolCallList } from '@/features/tool-approvals/components/tool-call-list';
 
 const route = getRouteApi('/member/approvals');
 
@@ -33,6 +34,10 @@ export function ApprovalsPage() {
         />
       </header>
       <ApprovalList status={status ?? 'pending'} />
+      <Title order={2} size="h3" mt="xl" mb="md">
+        Calls that agents want to make
+      </Title>
+      <ToolCallList status={status ?? 'pending'} />
     </>
   );
 }

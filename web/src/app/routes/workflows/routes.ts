@@ -79,6 +79,12 @@ const approvalRoute = createRoute({
   component: lazyRouteComponent(() => import('@/app/routes/workflows/approval-page'), 'ApprovalPage'),
 });
 
+const toolApprovalRoute = createRoute({
+  getParentRoute: () => memberRoute,
+  path: '/tool-approvals/$id',
+  component: lazyRouteComponent(() => import('@/app/routes/workflows/tool-approval-page'), 'ToolApprovalPage'),
+});
+
 export const workflowRoutes = [
   workflowsRoute,
   newWorkflowRoute,
@@ -88,4 +94,5 @@ export const workflowRoutes = [
   runRoute,
   approvalsRoute,
   approvalRoute,
+  toolApprovalRoute,
 ] as const;

@@ -10,6 +10,8 @@ export interface Order {
   input: JsonObject;
   /** The conversation that this is the next turn of. */
   sessionId?: string | undefined;
+  /** The approved call of a tool that the agent may make now. */
+  toolApproval?: string;
   signal?: AbortSignal;
   /** Accept the work now and do it later, for as long as the agent may take. */
   inBackground?: boolean;
@@ -19,9 +21,13 @@ export interface Order {
 export function useExecuteAgent() {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: ({ agentId, input, sessionId, signal, inBackground = false }: Order) => {
+    mutationFn: ({ agentId, input, sessionId, toolApproval, signal, inBackground = false }: Order) => {
       const [group = '', name = ''] = agentId.split('/');
-      const body = { input, ...(sessionId ? { session_id: sessionId } : {}) };
+      const body = {
+        input,
+        ...(sessionId ? { session_id: sessionId } : {}),
+        ...(toolApproval ? { tool_approval: toolApproval } : {}),
+      };
       return once([agentId, body], (key) =>
         answerOf(
           api.POST('/api/v1/agents/{group}/{name}/execute', {

@@ -33,6 +33,11 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
     remedy: 'Give the agent less at a time: a shorter text or fewer items.',
     Icon: IconCoins,
   },
+  approval_required: {
+    title: 'A person must approve first',
+    remedy: 'Nothing was done. The record shows the exact call, to be approved or declined.',
+    Icon: IconHandStop,
+  },
   declined_by_rule: {
     title: 'The agent declines this',
     remedy: 'Change what is asked. Its own page says what the agent is for, and which one suits better.',

@@ -5,9 +5,7 @@ import { ProblemAlert } from '@/components/problem-alert';
 import { useRegister } from '@/features/session/api/register';
 import { fieldErrors } from '@/features/session/components/field-errors';
 import { formText } from '@/features/session/components/form-text';
-
-/** As the API checks it; stated before the first try, since a refused password is a nuisance. */
-const PASSWORD_RULE = 'At least 15 characters, any kind. Four or five unrelated words make a good one.';
+import { PASSWORD_RULE } from '@/features/session/components/password-rule';
 
 export function RegisterForm({ onRegistered }: { onRegistered: () => void }) {
   const register = useRegister();

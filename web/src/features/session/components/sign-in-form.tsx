@@ -1,10 +1,10 @@
 import { Button, PasswordInput, Stack, TextInput } from '@mantine/core';
 import type { SyntheticEvent } from 'react';
 
-import { ProblemAlert } from '@/components/problem-alert';
 import { useSignIn } from '@/features/session/api/sign-in';
 import { fieldErrors } from '@/features/session/components/field-errors';
 import { formText } from '@/features/session/components/form-text';
+import { SignInProblem } from '@/features/session/components/sign-in-problem';
 
 export function SignInForm({ onSignedIn }: { onSignedIn: () => void }) {
   const signIn = useSignIn();
@@ -19,7 +19,7 @@ export function SignInForm({ onSignedIn }: { onSignedIn: () => void }) {
   return (
     <form onSubmit={submit}>
       <Stack gap="md">
-        {onTop && <ProblemAlert error={onTop} title="You are not signed in" />}
+        {onTop && <SignInProblem error={onTop} since={signIn.submittedAt} />}
         <TextInput
           label="E-mail"
           name="email"

@@ -1,10 +1,19 @@
 import { ActionIcon, Avatar, Menu, Text, VisuallyHidden } from '@mantine/core';
-import { IconLogout, IconMailExclamation, IconShieldCheck, IconWebhook } from '@tabler/icons-react';
+import {
+  IconKey,
+  IconLogout,
+  IconMailExclamation,
+  IconShieldCheck,
+  IconShieldLock,
+  IconUserCircle,
+  IconUsers,
+  IconWebhook,
+} from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 
 import { useSignOut } from '@/features/session/api/sign-out';
-import { isAdmin } from '@/lib/session/session';
+import { isAdmin, isOperator } from '@/lib/session/session';
 import { useUser } from '@/lib/session/use-user';
 
 interface UserMenuProps {
@@ -36,14 +45,37 @@ export function UserMenu({ openLetters }: UserMenuProps) {
         </Menu.Label>
         <Menu.Divider />
         <Menu.Item
+          leftSection={<IconUserCircle size={16} />}
+          renderRoot={(props: object) => <Link {...props} to="/account" />}
+        >
+          Account
+        </Menu.Item>
+        <Menu.Item
           leftSection={<IconWebhook size={16} />}
           renderRoot={(props: object) => <Link {...props} to="/webhooks" />}
         >
           Webhooks
         </Menu.Item>
-        {isAdmin(user) && (
+        <Menu.Item leftSection={<IconKey size={16} />} renderRoot={(props: object) => <Link {...props} to="/keys" />}>
+          API keys
+        </Menu.Item>
+        <Menu.Item
+          leftSection={<IconShieldLock size={16} />}
+          renderRoot={(props: object) => <Link {...props} to="/policies" />}
+        >
+          Who may do what
+        </Menu.Item>
+        {isOperator(user) && (
           <>
             <Menu.Label>Operations</Menu.Label>
+            {isAdmin(user) && (
+              <Menu.Item
+                leftSection={<IconUsers size={16} />}
+                renderRoot={(props: object) => <Link {...props} to="/people" search={{}} />}
+              >
+                People
+              </Menu.Item>
+            )}
             <Menu.Item
               leftSection={<IconMailExclamation size={16} />}
               rightSection={openLetters}
