@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi.openapi.utils import get_openapi
 
+from agent_platform.errors import Forbidden, PolicyUndecided
 from agent_platform.http import Problem
 from functions.api.app import create_api_app
 from functions.run_agent.app import create_run_agent_app
@@ -17,7 +18,7 @@ TARGET = Path("functions/api/openapi.json")
 
 def openapi_document() -> dict[str, Any]:
     """The API as a client sees it through the gateway: both applications' routes, problems, and bearer tokens."""
-    api, run_agent = create_api_app(), create_run_agent_app()
+    api, run_agent = create_api_app(), create_run_agent_app(policies=None)
     document = get_openapi(
         title="AI-Agents Platform",
         version="1",
@@ -40,8 +41,14 @@ def _problem_schemas() -> dict[str, Any]:
 
 
 def _describe(operation: dict[str, Any]) -> None:
-    """FastAPI describes validation errors in its own form; ours are problems."""
+    """FastAPI describes validation errors in its own form; ours are problems. And whoever needs a token may be refused
+    by the policy, which no route says itself."""
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    if operation.get("security"):
+        for error in (Forbidden, PolicyUndecided):
+            told = operation["responses"].setdefault(str(error.status), {"description": "", "content": problem})
+            codes = [code for code in told["description"].split(", ") if code]
+            told["description"] = ", ".join(dict.fromkeys([*codes, f"`{error.code}`"]))
     if "422" in operation["responses"]:
         described = operation["responses"]["422"].get("description", "`invalid_input`")
         operation["responses"]["422"] = {

@@ -1,5 +1,6 @@
 """The CDK app: `python -m infra_cdk.app`, as cdk.json calls it. `-c stage=<name>` chooses the stage."""
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from agent_platform.errors import ConfigurationError
 from infra_cdk.agent_functions import agent_functions
 from infra_cdk.checkout import Checkout
 from infra_cdk.nag import check_everything
-from infra_cdk.repository import CATALOGUE
+from infra_cdk.repository import CATALOGUE, ROOT
 from infra_cdk.stacks.agents import AgentsStack
 from infra_cdk.stacks.api import ApiStack
 from infra_cdk.stacks.data import DataStack
@@ -24,10 +25,12 @@ from infra_cdk.stacks.workflows import WorkflowsStack
 from infra_cdk.stages import Stage, stage_named
 
 APPLICATION = "ai-agents-platform"
+DENIALS = ROOT / "layers" / "policies" / "denials.json"
 
 
 def compose(app: App, stage: Stage, definitions: Sequence[AgentDefinition]) -> list[Stack]:
     """Add every stack of `stage` to `app`, for these agents."""
+    check_networks(stage, DENIALS)
     checkout = Checkout.from_context(app.node) if stage.runs_on == "checkout" else None
     options = {"termination_protection": stage.protected}
 
@@ -72,6 +75,8 @@ def compose(app: App, stage: Stage, definitions: Sequence[AgentDefinition]) -> l
             "webhooks": events.webhook_dead_letters,
             "tracking": workflows.tracking.dead_letters,
             "triggers": api.triggers.dead_letters,
+            "mails": api.mailing.dead_letters,
+            "personal-data": api.personal_data.dead_letters,
         },
         **options,
     )
@@ -94,6 +99,19 @@ def compose(app: App, stage: Stage, definitions: Sequence[AgentDefinition]) -> l
     )
     _tag(app, stage, stacks)
     return stacks
+
+
+def check_networks(stage: Stage, denials: Path) -> None:
+    """Refuse denials by network where they would not hold: through CloudFront every request has an edge's address.
+
+    Raises:
+        ConfigurationError: the policy names networks, and the stage has a site.
+    """
+    if stage.web and json.loads(denials.read_text(encoding="utf-8"))["networks"]:
+        raise ConfigurationError(
+            f"layers/policies/denials.json names networks, and the stage `{stage.name}` has a site: requests through "
+            "CloudFront would be in none of them. Take them out, or switch `web` off for this stage in stages.py."
+        )
 
 
 def _tag(app: App, stage: Stage, stacks: Sequence[Stack]) -> None:

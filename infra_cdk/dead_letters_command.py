@@ -24,7 +24,7 @@ from rich.text import Text
 
 from infra_cdk.local.state import State, credentials
 
-SOURCES = ("relay-bus", "relay-kafka", "projections", "webhooks", "tracking", "triggers")
+SOURCES = ("relay-bus", "relay-kafka", "projections", "webhooks", "tracking", "triggers", "mails", "personal-data")
 STATES = ("open", "redriven", "discarded")
 ANSWER_SECONDS = 35
 """The gateway gives up after 29."""

@@ -20,6 +20,8 @@ SOURCES = {
     "webhooks": "deliver_webhooks",
     "tracking": "track_workflow",
     "triggers": "trigger_workflow",
+    "mails": "send_mail",
+    "personal-data": "process_personal_data",
 }
 """Whose dead letters there are, and the function that does their work again."""
 

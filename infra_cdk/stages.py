@@ -43,6 +43,14 @@ class Throttle:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What one class of callers may take together: a part of the stage's throttle, and requests in a day (UTC)."""
+
+    throttle: Throttle
+    requests_per_day: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """Every switch of one stage.
 
@@ -55,6 +63,9 @@ class Stage:
             names, and with `none` events go to the bus alone and reach the projections from there.
         web: CloudFront and the bucket of the web site.
         waf: a web ACL before the REST API.
+        other_origins: let pages of origins that the context names call the API; else the site's own origin alone.
+        usage: what `people` and `machines` (API keys) may take together, by usage plans; None for no such plans. The
+            emulator takes the key of a plan from a header alone, and would refuse everybody.
         snap_start: start functions from a snapshot. AWS bills a Python snapshot for every second it is kept.
         provisioned_concurrency: warm instances of each `dedicated` agent; 0 for none.
         http_deadline_seconds: how long an agent may take over an HTTP request. API Gateway cuts at 29 s and then
@@ -69,6 +80,11 @@ class Stage:
         archive_days: how long the event bus keeps events for a replay; 0 for no archive.
         recoverable: point-in-time recovery of the tables.
         protected: keep data when a stack goes, and refuse to delete a stack or a table.
+        access_token_seconds: how long an access token is good; roles and rights that change arrive with the next one.
+        refresh_token_seconds: how long a session lasts that nobody uses.
+        key_rotation_days: after how many days access tokens are signed with a new key; 0 for only by hand.
+        attempts_per_source: failed sign-ins, registrations and the like that one address may make within fifteen
+            minutes, of each. On a laptop all people and all tests have the same address.
     """
 
     name: StageName
@@ -81,6 +97,8 @@ class Stage:
     daily_budget_usd: float
     web: bool
     waf: bool
+    other_origins: bool
+    usage: dict[str, Usage] | None
     snap_start: bool
     provisioned_concurrency: int
     http_deadline_seconds: int
@@ -91,6 +109,10 @@ class Stage:
     archive_days: int
     recoverable: bool
     protected: bool
+    access_token_seconds: int
+    refresh_token_seconds: int
+    key_rotation_days: int
+    attempts_per_source: int
     log_retention: RetentionDays
     log_level: Literal["DEBUG", "INFO", "WARNING"]
     memory_mb: int
@@ -118,6 +140,8 @@ LOCAL = Stage(
     daily_budget_usd=50.0,
     web=False,
     waf=False,
+    other_origins=True,
+    usage=None,
     snap_start=False,
     provisioned_concurrency=0,
     http_deadline_seconds=27,
@@ -128,6 +152,10 @@ LOCAL = Stage(
     archive_days=0,
     recoverable=False,
     protected=False,
+    access_token_seconds=900,
+    refresh_token_seconds=30 * 24 * 3600,
+    key_rotation_days=0,
+    attempts_per_source=10_000,
     log_retention=RetentionDays.ONE_DAY,
     log_level="INFO",
     memory_mb=1024,
@@ -145,6 +173,11 @@ DEV = Stage(
     daily_budget_usd=50.0,
     web=True,
     waf=False,
+    other_origins=True,
+    usage={
+        "people": Usage(Throttle(requests_per_second=40, burst=80), requests_per_day=1_000_000),
+        "machines": Usage(Throttle(requests_per_second=30, burst=60), requests_per_day=1_000_000),
+    },
     snap_start=False,
     provisioned_concurrency=0,
     http_deadline_seconds=27,
@@ -155,6 +188,11 @@ DEV = Stage(
     archive_days=7,
     recoverable=True,
     protected=False,
+    access_token_seconds=900,
+    refresh_token_seconds=30 * 24 * 3600,
+    key_rotation_days=30,
+    # Through the site the address is that of an edge location, which many people share.
+    attempts_per_source=1000,
     log_retention=RetentionDays.TWO_WEEKS,
     log_level="INFO",
     memory_mb=1024,
@@ -172,6 +210,12 @@ PROD = Stage(
     daily_budget_usd=1000.0,
     web=True,
     waf=True,
+    other_origins=False,
+    # Each less than the whole, so that a swarm of machines leaves people their part, and the other way round.
+    usage={
+        "people": Usage(Throttle(requests_per_second=400, burst=800), requests_per_day=20_000_000),
+        "machines": Usage(Throttle(requests_per_second=300, burst=600), requests_per_day=20_000_000),
+    },
     snap_start=True,
     provisioned_concurrency=2,
     http_deadline_seconds=27,
@@ -182,6 +226,11 @@ PROD = Stage(
     archive_days=90,
     recoverable=True,
     protected=True,
+    access_token_seconds=900,
+    refresh_token_seconds=30 * 24 * 3600,
+    key_rotation_days=30,
+    # Through the site the address is that of an edge location, which many people share.
+    attempts_per_source=1000,
     log_retention=RetentionDays.THREE_MONTHS,
     log_level="INFO",
     memory_mb=1024,

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent_platform.events.dead_letters import Reason, Source
+from agent_platform.http.few_fields import FewFields
 from agent_platform.storage.dead_letters import DeadLetter
 
 LetterId = Annotated[str, Field(min_length=1, max_length=100)]
@@ -17,7 +18,7 @@ class DeadLetterDetail(DeadLetter):
     payload: dict[str, Any]
 
 
-class DiscardRequest(BaseModel):
+class DiscardRequest(FewFields):
     """Why the work is not done again."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -25,7 +26,7 @@ class DiscardRequest(BaseModel):
     reason: Annotated[str, Field(min_length=1, max_length=500)]
 
 
-class BulkRedriveRequest(BaseModel):
+class BulkRedriveRequest(FewFields):
     """Which open letters to redrive: those named, or a hundred of a source, the newest first."""
 
     model_config = ConfigDict(extra="forbid", strict=True)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Request
 
 from agent_platform.agents.catalogue import Catalogue
-from agent_platform.errors import Forbidden
+from agent_platform.errors import Forbidden, MailUnavailable
 from agent_platform.events.recorder import OutboxRecorder
 from agent_platform.http import CurrentPrincipal
+from agent_platform.identity.policy import Policies
 from agent_platform.identity.principal import Principal
 from agent_platform.resilience.budgets import Budgets
 from agent_platform.settings import ApiSettings
@@ -23,16 +24,23 @@ from agent_platform.storage.sessions import SessionRepository
 from agent_platform.storage.step_functions import StateMachine
 
 if TYPE_CHECKING:
+    from agent_platform.agents.tool_decisions import ToolDecisions
     from agent_platform.analytics.exposition import PlatformMetrics
     from agent_platform.analytics.manager import AnalyticsManager
     from agent_platform.events.redrive import Redrive
+    from agent_platform.identity.account_security import AccountSecurity
+    from agent_platform.identity.letters import Order
+    from agent_platform.identity.one_time_tokens import OneTimeTokens
     from agent_platform.identity.sessions import Sessions
+    from agent_platform.identity.sign_in_limits import SignInLimits
     from agent_platform.identity.users import Users
     from agent_platform.storage.audit import AuditLog
     from agent_platform.webhooks.subscriptions import Webhooks
     from agent_platform.workflows.approvals import Approvals
     from agent_platform.workflows.manager import WorkflowManager
     from agent_platform.workflows.triggers import Triggers
+    from functions.api.key_services import KeyDesk
+    from functions.api.people_services import DataDesk, PeopleDesk
 
 
 class Services:
@@ -45,6 +53,11 @@ class Services:
     def catalogue(self) -> Catalogue:
         """The compiled catalogue of agents."""
         return Catalogue(self._settings.catalogue_path)
+
+    @cached_property
+    def policies(self) -> Policies:
+        """Who may do what."""
+        return Policies(self._settings.policies_path)
 
     @cached_property
     def executions(self) -> ExecutionRepository:
@@ -66,6 +79,14 @@ class Services:
     def batches(self) -> BatchRepository:
         """Batches, their files and results."""
         return BatchRepository(self._settings.batches_table, self.payloads)
+
+    @cached_property
+    def tool_decisions(self) -> "ToolDecisions":
+        """What agents want to do, for people to decide."""
+        from agent_platform.agents.tool_decisions import ToolDecisions
+        from agent_platform.storage.tool_approvals import ToolApprovalRepository
+
+        return ToolDecisions(ToolApprovalRepository(self._settings.approvals_table))
 
     @cached_property
     def run_agent(self) -> StateMachine:
@@ -108,6 +129,99 @@ class Services:
         return Users(self.engine)
 
     @cached_property
+    def sign_in_limits(self) -> "SignInLimits":
+        """How often one may try."""
+        from agent_platform.identity.attempts import Attempts
+        from agent_platform.identity.sign_in_limits import SignInLimits
+
+        return SignInLimits(Attempts(self._settings.tokens_table), per_source=self._settings.attempts_per_source)
+
+    @cached_property
+    def one_time_tokens(self) -> "OneTimeTokens":
+        """What links in mails carry."""
+        from agent_platform.identity.one_time_tokens import OneTimeTokens
+
+        return OneTimeTokens(self._settings.tokens_table)
+
+    @property
+    def site_url(self) -> str:
+        """Where links of mails lead."""
+        return self._settings.site_url
+
+    def hand_over(self, order: "Order") -> None:
+        """Have a letter sent later.
+
+        Raises:
+            MailUnavailable: this deployment sends no mail.
+            StorageUnavailable: it could not be handed over.
+        """
+        from agent_platform.storage.lambda_functions import invoke_later
+
+        if not self._settings.mail_from or not self._settings.send_mail_function_name:
+            raise MailUnavailable("This platform sends no mail yet: an operator names a sender (docs/operations.md).")
+        invoke_later(self._settings.send_mail_function_name, order.to_event())
+
+    @cached_property
+    def account_security(self) -> "AccountSecurity":
+        """Passwords and addresses of accounts."""
+        from agent_platform.identity.account_security import AccountSecurity
+
+        return AccountSecurity(
+            self.users,
+            self.sessions,
+            self.one_time_tokens,
+            self.sign_in_limits,
+            lambda order: self.hand_over(order),
+            lambda session, user_id: self.people.end_made(session, user_id),
+        )
+
+    @cached_property
+    def people(self) -> "PeopleDesk":
+        """Accounts, for administrators."""
+        from agent_platform.identity.api_keys import ApiKeys
+        from agent_platform.identity.invitations import Invitations
+        from agent_platform.identity.people import People
+        from agent_platform.identity.revocations import Revocations
+        from agent_platform.storage.webhooks import WebhookRepository
+        from functions.api.people_services import PeopleDesk
+
+        env = self._settings
+        return PeopleDesk(
+            People(self.engine),
+            Invitations(self.engine, self.one_time_tokens, lambda order: self.hand_over(order)),
+            Revocations(env.tokens_table, longest_life=env.refresh_token_seconds),
+            ApiKeys(env.tokens_table),
+            WebhookRepository(env.webhooks_table),
+            lambda: self.keys,
+            lambda: self.triggers,
+        )
+
+    @cached_property
+    def personal_data(self) -> "DataDesk":
+        """Exports and erasures of what belongs to a person."""
+        from agent_platform.storage.data_requests import DataRequests
+        from functions.api.people_services import DataDesk
+
+        return DataDesk(
+            DataRequests(self.engine),
+            self.users,
+            lambda: self.people,
+            self.sign_in_limits,
+            self.payloads,
+            lambda work: self.begin_personal_data(work),
+        )
+
+    def begin_personal_data(self, work: dict[str, Any]) -> None:
+        """Have an export or an erasure carried out.
+
+        Raises:
+            StorageUnavailable: it could not be handed over; asked for again, it begins.
+        """
+        from agent_platform.storage.lambda_functions import invoke_later
+
+        invoke_later(self._settings.process_personal_data_function_name, work)
+
+    @cached_property
     def sessions(self) -> "Sessions":
         """Signing in and out."""
         # Brings SQLAlchemy too, by way of the accounts.
@@ -124,7 +238,16 @@ class Services:
             AccessTokens(self._settings, SigningKeys(self._settings.jwt_secret_arn)),
             RefreshTokens(table, lifetime=lifetime, revocations=revocations),
             revocations,
+            self.sign_in_limits,
         )
+
+    @cached_property
+    def keys(self) -> "KeyDesk":
+        """API keys and what they may spend."""
+        from agent_platform.identity.api_keys import ApiKeys
+        from functions.api.key_services import KeyDesk
+
+        return KeyDesk(ApiKeys(self._settings.tokens_table), self.budgets, self.catalogue, self.policies)
 
     @cached_property
     def approvals(self) -> "Approvals":
@@ -219,3 +342,18 @@ def _administrator(principal: CurrentPrincipal) -> Principal:
 
 Administrator = Annotated[Principal, Depends(_administrator)]
 """The caller, who is an administrator."""
+
+
+def a_person(principal: CurrentPrincipal) -> Principal:
+    """The caller, if it is no machine.
+
+    Raises:
+        Forbidden: it came with an API key.
+    """
+    if principal.key_id is not None:
+        raise Forbidden("This is for the person whose account it is, signed in by password: an API key may not do it.")
+    return principal
+
+
+Person = Annotated[Principal, Depends(a_person)]
+"""The caller, who came with a session. No policy can let a key make keys, or become a session."""

@@ -15,7 +15,8 @@ log = get_logger()
 
 @cache
 def _gateway() -> Any:
-    return gateway_handler(create_api_app(Services(load(ApiSettings))))
+    settings = load(ApiSettings)
+    return gateway_handler(create_api_app(Services(settings), origins=settings.origins))
 
 
 @flushed

@@ -11,7 +11,7 @@ from agent_platform.storage.executions import Timestamp
 from agent_platform.storage.postgres_text import holds_nul
 from agent_platform.workflows.timing import read_timing
 from agent_platform.workflows.trigger_order import TriggerOrder
-from functions.api.models import Body
+from functions.api.models import Body, Printable
 
 if TYPE_CHECKING:
     from agent_platform.storage.triggers import Trigger
@@ -67,7 +67,8 @@ class NewTrigger(Body):
 
     workflow_id: Annotated[str, Field(max_length=100, examples=["019ab2c4-7d10-7c3e-9f52-6f1f0f3a9b11"])]
     title: Annotated[
-        str | None, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$", description="What to call it")
+        Annotated[str, Printable] | None,
+        Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$", description="What to call it"),
     ] = None
     schedule: ScheduleRequest | None = None
     event: EventRequest | None = None
@@ -139,6 +140,9 @@ class TriggerView(BaseModel):
     last_fired_at: Timestamp | None
     last_run_id: str | None
     last_error: TriggerError | None = Field(description="null if the last time went well")
+    key_id: str | None = Field(
+        description="The API key that made it, whose bounds and end are those of its runs; null for a person"
+    )
 
     @classmethod
     def of(cls, trigger: "Trigger") -> Self:
@@ -161,6 +165,7 @@ class TriggerView(BaseModel):
             last_fired_at=trigger.last_fired_at,
             last_run_id=trigger.last_run_id,
             last_error=TriggerError.model_validate(trigger.last_error) if trigger.last_error else None,
+            key_id=trigger.key_id,
         )
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from agent_platform.events.envelope import EventType
 from agent_platform.storage.executions import Timestamp
 from agent_platform.webhooks.wanted import NewSubscription
-from functions.api.models import Body
+from functions.api.models import Body, Printable
 
 if TYPE_CHECKING:
     from agent_platform.storage.webhooks import StoredSubscription
@@ -34,7 +34,9 @@ WebhookMatch = Annotated[
         examples=[{"status": ["failed"]}],
     ),
 ]
-WebhookDescription = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", description="What it is for")]
+WebhookDescription = Annotated[
+    str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", description="What it is for"), Printable
+]
 
 
 class NewWebhook(Body):

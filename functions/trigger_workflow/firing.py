@@ -1,10 +1,12 @@
-"""Start the run of a trigger, as its owner and with the rights that they have now."""
+"""Start the run of a trigger, as its owner and with the rights that they, or the API key it came by, have now."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from agent_platform.errors import Conflict, Forbidden, PlatformError, RunNameReused, RunNotFound, TriggerNotFound
+from agent_platform.identity.policy import Policies, Question, Resource
 from agent_platform.identity.principal import Principal
 from agent_platform.identity.users import User
 from agent_platform.observability import count, get_logger
@@ -33,15 +35,35 @@ class Start(Protocol):
     ) -> Run: ...
 
 
+def permitted(start: Start, policies: Policies) -> Start:
+    """A start that the policy is asked about before, with the rights that the owner has now.
+
+    Raises:
+        Forbidden: they may not run workflows, or not now.
+    """
+
+    def asked(principal: Principal, workflow_id: str, value: dict[str, Any], **more: Any) -> Run:
+        policies.require(Question.now(principal, "workflows:run", Resource("workflows", workflow_id)))
+        return start(principal, workflow_id, value, **more)
+
+    return asked
+
+
 class Firing:
     """What happens when a trigger fires."""
 
     def __init__(
-        self, triggers: TriggerRepository, runs: RunRepository, user: Callable[[str], User], start: Start
+        self,
+        triggers: TriggerRepository,
+        runs: RunRepository,
+        user: Callable[[str], User],
+        key: Callable[[str], Principal],
+        start: Start,
     ) -> None:
         self._triggers = triggers
         self._runs = runs
         self._user = user
+        self._key = key
         self._start = start
 
     def fire(self, request: FireRequest, request_id: str) -> dict[str, Any]:
@@ -84,11 +106,20 @@ class Firing:
         )
 
     def _owner(self, trigger: Trigger) -> Principal:
-        """Raises `Unauthenticated` for an account that is disabled, and `Forbidden` for one without any role."""
+        """Who its runs are started as.
+
+        Raises:
+            Unauthenticated: the account is disabled, or the API key that made the trigger has come to its end.
+            Forbidden: the account has no role any more.
+        """
         user = self._user(trigger.owner_id)
         if not user.roles:
             raise Forbidden("The account has no role any more, so nothing runs on its behalf.")
-        return Principal(user.id, user.email, frozenset(user.roles), token_id=f"trigger:{trigger.id}")
+        owner = Principal(user.id, user.verified_email, frozenset(user.roles), token_id=f"trigger:{trigger.id}")
+        if trigger.key_id is None:
+            return owner
+        key = self._key(trigger.key_id)
+        return replace(owner, key_id=key.key_id, scopes=key.scopes, agents=key.agents)
 
     def _depth(self, request: FireRequest) -> int:
         """How many runs led to this one by their events.

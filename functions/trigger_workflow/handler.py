@@ -3,6 +3,8 @@
 from functools import cache, partial
 from typing import Any
 
+from agent_platform.identity.api_keys import ApiKeys
+from agent_platform.identity.policy import Policies
 from agent_platform.identity.users import Users
 from agent_platform.observability import get_logger
 from agent_platform.settings import TriggerWorkflowSettings, load
@@ -18,7 +20,7 @@ from agent_platform.workflows.approvals import Approvals
 from agent_platform.workflows.runs import WorkflowRuns
 from agent_platform.workflows.starting import RunStarter
 from agent_platform.workflows.step_data import StepData
-from functions.trigger_workflow.firing import Firing
+from functions.trigger_workflow.firing import Firing, permitted
 from functions.trigger_workflow.request import read_request
 
 log = get_logger()
@@ -33,7 +35,9 @@ def firing_of(env: TriggerWorkflowSettings) -> Firing:
     repository = RunRepository(env.runs_table, payloads)
     runs = WorkflowRuns(repository, executions, env.outbox_table, approvals.withdraw_of_run)
     starter = RunStarter(WorkflowDefinitions(engine), runs)
-    return Firing(TriggerRepository(engine), repository, Users(engine).get, starter.start)
+    keys = ApiKeys(env.tokens_table)
+    start = permitted(starter.start, Policies(env.policies_path))
+    return Firing(TriggerRepository(engine), repository, Users(engine).get, keys.principal_of, start)
 
 
 @cache

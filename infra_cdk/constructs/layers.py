@@ -8,9 +8,11 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra_cdk.constructs.bundling import BuiltFiles, Requirements, SourceTrees, bundling_by
-from infra_cdk.repository import CATALOGUE, PLATFORM, REQUIREMENTS, ROOT, WORKFLOWS
+from infra_cdk.repository import CATALOGUE, PLATFORM, REQUIREMENTS, ROOT, WORKFLOWS, policy_files
 
-LayerName = Literal["platform", "base", "claude", "kafka", "postgres", "catalogue", "traced_base"]
+LayerName = Literal[
+    "platform", "base", "claude", "kafka", "postgres", "catalogue", "traced_base", "policy_base", "traced_policy_base"
+]
 
 ARCHITECTURE = lambda_.Architecture.ARM_64
 RUNTIME = lambda_.Runtime.PYTHON_3_13
@@ -50,14 +52,27 @@ class PlatformLayers(Construct):
         return self._layer("TracedBase", both, "Third-party packages of every function, and OpenTelemetry")
 
     @cached_property
+    def _policy_base(self) -> lambda_.LayerVersion:
+        both = Requirements(REQUIREMENTS / "base.txt", more=(REQUIREMENTS / "policy.txt",))
+        return self._layer("PolicyBase", both, "Third-party packages of every function, and the engine of policies")
+
+    @cached_property
+    def _traced_policy_base(self) -> lambda_.LayerVersion:
+        every = Requirements(
+            REQUIREMENTS / "base.txt", more=(REQUIREMENTS / "policy.txt", REQUIREMENTS / "tracing.txt")
+        )
+        return self._layer("TracedPolicyBase", every, "As the base, with the engine of policies and OpenTelemetry")
+
+    @cached_property
     def _postgres(self) -> lambda_.LayerVersion:
         return self._on_base("Postgres", "postgres.txt", "Postgres driver, SQLAlchemy, Alembic and password hashing")
 
     @cached_property
     def _catalogue(self) -> lambda_.LayerVersion:
         files = {f"catalogue/{path.name}": path for path in (CATALOGUE, WORKFLOWS)}
+        files |= {f"policies/{path.name}": path for path in policy_files()}
         built = BuiltFiles(files, remedy="run `make catalogue`")
-        return self._layer("Catalogue", built, "The compiled agent definitions and the shipped workflows")
+        return self._layer("Catalogue", built, "The compiled agents, the shipped workflows and the compiled policies")
 
     def _on_base(self, construct_id: str, lock: str, description: str) -> lambda_.LayerVersion:
         return self._layer(

@@ -8,6 +8,7 @@ from infra_cdk.nag import acknowledge
 from infra_cdk.stages import Stage
 
 EXECUTIONS, QUEUED, BATCHES, RUNS, LETTERS = "executions/", "queued/", "batches/", "runs/", "dead_letters/"
+EXPORTS = "exports/"
 """How the keys of objects begin, by what they belong to (agent_platform.storage.payloads)."""
 
 EXECUTION_DAYS = 400
@@ -15,6 +16,9 @@ EXECUTION_DAYS = 400
 
 BATCH_DAYS = 30
 """Files and results of batches."""
+
+EXPORT_DAYS = 7
+"""Everything about a person in one file: it lies no longer than they need to fetch it."""
 
 QUEUED_DAYS = 1
 """An input waits for hours at most, and is removed when its execution is over; this removes what a crash left."""
@@ -40,6 +44,7 @@ class Payloads(Construct):
                 self._rule("Queued", QUEUED, QUEUED_DAYS),
                 self._rule("Batches", BATCHES, BATCH_DAYS),
                 self._rule("Runs", RUNS, EXECUTION_DAYS),
+                self._rule("Exports", EXPORTS, EXPORT_DAYS),
                 s3.LifecycleRule(id="Unfinished", abort_incomplete_multipart_upload_after=Duration.days(1)),
             ],
             removal_policy=stage.removal_policy,

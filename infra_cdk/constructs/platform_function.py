@@ -138,9 +138,12 @@ class PlatformFunction(Construct):
                 on_failure=destinations.SqsDestination(gives_up_to),
             )
 
-    def allow(self, actions: Sequence[str], resources: Sequence[str]) -> None:
-        """Let the function do exactly these actions on exactly these ARNs."""
-        self.role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
+    def allow(
+        self, actions: Sequence[str], resources: Sequence[str], *, conditions: Mapping[str, Any] | None = None
+    ) -> None:
+        """Let the function do exactly these actions on exactly these ARNs, where the conditions of IAM are met."""
+        statement = iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions)
+        self.role.add_to_principal_policy(statement)
 
     def count_failures(self, period: Duration) -> cloudwatch.Metric:
         """Count failed requests, messages and invocations in the function's log; call it once.
@@ -197,13 +200,17 @@ def _runtime(around: Surroundings, folder: str, layers: Sequence[LayerName]) -> 
     }
 
 
+_UNTRACED = ("authorize", "create_topics", "migrate_database", "rotate_signing_keys", "send_mail")
+
+
 def _is_traced(folder: str, around: Surroundings) -> bool:
     """Whether its spans are recorded: not those of what sees tokens whole, and of what runs during a deployment."""
-    return around.stage.traces and folder not in ("authorize", "create_topics", "migrate_database")
+    return around.stage.traces and folder not in _UNTRACED
 
 
 def _traced(layer: LayerName) -> LayerName:
-    return "traced_base" if layer == "base" else layer
+    with_spans: dict[LayerName, LayerName] = {"base": "traced_base", "policy_base": "traced_policy_base"}
+    return with_spans.get(layer, layer)
 
 
 def _place(network: Network | None) -> dict[str, Any]:

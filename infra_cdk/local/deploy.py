@@ -57,10 +57,16 @@ def context(
 
 
 def wishes() -> dict[str, Any]:
-    """What the user's environment asks of the functions: addresses that webhooks may reach, and where spans go."""
+    """What the user's environment asks of the functions: addresses that webhooks may reach, whose pages may call the
+    API from other origins, and where spans go."""
     egress_allow = os.environ.get("EGRESS_ALLOW", "").strip()
+    cors_origins = os.environ.get("CORS_ORIGINS", "").strip()
     otel = {name: value for name in OTEL if (value := os.environ.get(name, "").strip())}
-    return {"egress_allow": egress_allow} | ({"otel": otel} if otel else {})
+    return (
+        {"egress_allow": egress_allow}
+        | ({"cors_origins": cors_origins} if cors_origins else {})
+        | ({"otel": otel} if otel else {})
+    )
 
 
 class Deployer:

@@ -20,6 +20,7 @@ from infra_cdk.local.state import ROOT
 
 WEB = ROOT / "web"
 AGENTS = ROOT / "agent_defs"
+POLICIES = ROOT / "layers/policies"
 CODE = (ROOT / "functions", ROOT / "layers/platform/python")
 TEMPLATES = (ROOT / "infra_cdk", ROOT / "statemachines")
 OWN = ROOT / "infra_cdk/local"
@@ -62,8 +63,8 @@ class DevRun(Run):
         Raises:
             ChildError: names it, with the end of its log.
         """
-        self.display.say("Watching agent_defs, functions, layers/platform, infra_cdk and statemachines.")
-        sources = (AGENTS, *CODE, *TEMPLATES)
+        self.display.say("Watching agent_defs, functions, layers, infra_cdk and statemachines.")
+        sources = (AGENTS, POLICIES, *CODE, *TEMPLATES)
         try:
             for changes in watch(*sources, yield_on_timeout=True, rust_timeout=300, debounce=300):
                 self.children.check()
@@ -79,8 +80,10 @@ class DevRun(Run):
                 self.deploy()
                 self._groups = _groups()
             if _any_below(changed, (AGENTS,)):
-                self._compile_catalogue()
-            if _any_below(changed, (AGENTS, *CODE)):
+                self._compile("The compiler of the agent definitions", "agent_platform.agents.compile", "catalogue")
+            if _any_below(changed, (POLICIES,)):
+                self._compile("The compiler of the policies", "agent_platform.identity.policy.compile", "policies")
+            if _any_below(changed, (AGENTS, POLICIES, *CODE)):
                 emulator.renew_workers(self.emulator)
             if _any_below(changed, (AGENTS,)):
                 self.seeder.register_agents()
@@ -90,12 +93,12 @@ class DevRun(Run):
         else:
             self.display.say(f"{time.strftime('%H:%M:%S')} renewed for {_in_words(changed)}")
 
-    def _compile_catalogue(self) -> None:
+    def _compile(self, title: str, module: str, log: str) -> None:
         self.children.run(
             Child(
-                "The compiler of the agent definitions",
-                [sys.executable, "-m", "agent_platform.agents.compile"],
-                log=self.state.log("catalogue"),
+                title,
+                [sys.executable, "-m", module],
+                log=self.state.log(log),
                 environment=platform_environment(),
                 directory=ROOT,
             )

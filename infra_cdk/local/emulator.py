@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from infra_cdk.local import mails
 from infra_cdk.local.environment import child_environment, cloud_environment
 from infra_cdk.local.errors import LocalRunError
 from infra_cdk.local.ports import LOOPBACK
@@ -62,6 +63,7 @@ def emulator(state: State, port: int, functions_from: Path | None = None) -> Chi
             S3_DATA_DIR=str(kept / "s3"),
             TMPDIR=str(_fresh(state.emulator / "tmp")),
             FUNCTION_LOG=str(state.log("functions")),
+            **mails.environment(state),
             COMPLETE_MARK=str(kept / COMPLETE),
             IOT_MTLS_ENABLED="0",
             SFTP_ENABLED="0",

@@ -1,23 +1,27 @@
 """MiniStack with what a laptop needs added. Runs on the emulator's own interpreter and imports nothing of this project.
 
 The additions name inner parts of MiniStack 1.5.33, which is pinned to that very version. Settings are environment
-variables: STATE_DIR (MiniStack's own), COMPLETE_MARK, FUNCTION_LOG, and FUNCTIONS_FROM for `make dev`.
+variables: STATE_DIR (MiniStack's own), COMPLETE_MARK, FUNCTION_LOG, MAILS, and FUNCTIONS_FROM for `make dev`.
 """
 
 import contextvars
+import itertools
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
 import threading
 import time
+from email import message_from_string
+from email.policy import default as default_policy
 from pathlib import Path
 from typing import Any
 
 from ministack import app
 from ministack.core import lambda_runtime
-from ministack.services import apigateway_v1, dynamodb, lambda_svc, scheduler, stepfunctions
+from ministack.services import apigateway_v1, dynamodb, lambda_svc, scheduler, ses_v2, stepfunctions
 
 TRACE_ID = "context.xrayTraceId"
 type Mapping = tuple[str, str, dict[str, Any]]
@@ -181,6 +185,23 @@ def log_functions(path: Path) -> None:
     lambda_svc._emit_lambda_logs = emit_and_append
 
 
+def keep_mails(folder: Path) -> None:
+    """Write each mail that SES takes into a text file, as its receiver would read it."""
+    relay = ses_v2._smtp_relay
+    numbers = itertools.count(1)
+
+    def write_and_relay(source: str, to: list[str], text: str) -> None:
+        mail = message_from_string(text, policy=default_policy)
+        lines = [*(f"{name}: {mail[name]}" for name in ("From", "To", "Subject")), "", str(mail.get_content())]
+        # The address may hold what no file may be called.
+        whom = re.sub(r"[^a-zA-Z0-9@.+-]", "_", to[0])[:100]
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{next(numbers):04d}-{whom}.txt"
+        (folder / name).write_text("\n".join(lines), encoding="utf-8")
+        relay(source, to, text)
+
+    ses_v2._smtp_relay = write_and_relay
+
+
 def trace_gateway_answers() -> None:
     """Give the API gateway's own refusals a trace id: MiniStack leaves `$context.xrayTraceId` as it stands."""
     value_of, answer = apigateway_v1._gateway_request_value, apigateway_v1._gateway_error_response
@@ -254,6 +275,7 @@ if __name__ == "__main__":
     say_why_executions_ended()
     end_once_saved(Path(os.environ["COMPLETE_MARK"]))
     log_functions(Path(os.environ["FUNCTION_LOG"]))
+    keep_mails(Path(os.environ["MAILS"]))
     trace_gateway_answers()
     refuse_web_pages()
     renew_workers_on_signal()

@@ -9,7 +9,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from infra_cdk.local import bridge, brokers, database, emulator, offline_claude
+from infra_cdk.local import bridge, brokers, database, emulator, mails, offline_claude
 from infra_cdk.local.deploy import Deployer, context, wishes
 from infra_cdk.local.display import Display
 from infra_cdk.local.environment import platform_environment
@@ -89,7 +89,7 @@ class Run:
             claude_base_url=None if self._key else offline_claude.base_url(self.ports.claude),
             database=self._database,
             kafka=self._brokers.context,
-            wishes=wishes(),
+            wishes=wishes() | mails.context(self.address),
         )
         deployer = Deployer(self.children, self.state, self.ports.emulator, given)
         current = deployer.is_current
@@ -99,6 +99,7 @@ class Run:
         self.deployment = deployer.read()
         self.seeder = Seeder(emulator.endpoint(self.ports.emulator), self.deployment)
         self.seeder.put_claude_key(self._key or "offline")
+        self.seeder.verify_sender(mails.DOMAIN)
         if not current:
             with self.display.step("Migrating the database, making the accounts"):
                 for person in ROLES:
@@ -220,6 +221,7 @@ class Run:
                 f"API       {self.address}/api/v1",
                 f"Model     {offline_claude.who_answers()}",
                 f"Kafka     {self._brokers.bootstrap}" + (": brokers of this run" if self._brokers.own else ""),
+                f"Mails     {self.state.mails}: a file for each that the platform sent",
                 f"Logs      {self.state.logs}",
                 "Stop      Ctrl-C; accounts and executions are kept (`make reset` forgets them)",
             ],

@@ -1,6 +1,7 @@
 """The first accounts and the Claude key, put into the deployed platform by its own means."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import boto3
@@ -24,6 +25,7 @@ class Seeder:
         patience = Config(read_timeout=120, retries={"total_max_attempts": 1})
         self._lambda = session.client("lambda", endpoint_url=endpoint, config=patience)
         self._secrets = session.client("secretsmanager", endpoint_url=endpoint, config=patience)
+        self._mail = session.client("sesv2", endpoint_url=endpoint, config=patience)
 
     def ensure_user(self, person: str, account: dict[str, str]) -> None:
         """Make the account, or give it the name, password and roles it should have.
@@ -61,6 +63,11 @@ class Seeder:
         if "FunctionError" in answer:
             why = f"{told.get('errorType')}: {told.get('errorMessage')}"
             raise LocalRunError(f"{failed}: {why}. The log `functions.log` has more.")
+
+    def verify_sender(self, domain: str) -> None:
+        """Let the emulated SES send in the name of this domain."""
+        with suppress(self._mail.exceptions.AlreadyExistsException):
+            self._mail.create_email_identity(EmailIdentity=domain)
 
     def put_claude_key(self, key: str) -> None:
         """Store the key that the functions use (the offline Claude takes any)."""

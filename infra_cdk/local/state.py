@@ -29,6 +29,11 @@ class State:
         return self.directory / "logs"
 
     @property
+    def mails(self) -> Path:
+        """A text file for each mail that the platform sent."""
+        return self.directory / "mails"
+
+    @property
     def emulator(self) -> Path:
         return self.directory / "emulator"
 
@@ -52,7 +57,7 @@ class State:
     def create(self) -> None:
         """Make the directories. Only the database's is open to the user that Postgres runs as."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        for private in (self.logs, self.emulator):
+        for private in (self.logs, self.emulator, self.mails):
             private.mkdir(mode=0o700, exist_ok=True)
 
     def log(self, name: str) -> Path:

@@ -11,6 +11,7 @@ from infra_cdk.checkout import Checkout
 from infra_cdk.constructs.layers import LayerName, PlatformLayers
 from infra_cdk.constructs.payloads import BATCHES, EXECUTIONS, QUEUED, RUNS
 from infra_cdk.constructs.platform_function import PlatformFunction, Surroundings
+from infra_cdk.cors import cors_environment
 from infra_cdk.nag import explain_wildcards
 from infra_cdk.stacks.data import DataStack
 from infra_cdk.stages import Stage
@@ -54,13 +55,14 @@ class AgentsStack(Stack):
         self._stage = stage
         self._data = data
         self._claude_base_url = checkout.claude_base_url if checkout else None
+        self._egress_allow = checkout.egress_allow if checkout else None
         self._around = Surroundings(stage, PlatformLayers(self, "Layers"), checkout)
         self.functions = [(agent, self._run_agent(agent)) for agent in agents]
 
     def _run_agent(self, agent: AgentFunction) -> PlatformFunction:
         data = self._data
         tables = data.tables
-        layers: list[LayerName] = ["platform", "base", "claude", "catalogue"]
+        layers: list[LayerName] = ["platform", "policy_base", "claude", "catalogue"]
         variables = {
             "AGENT_GROUP": agent.group,
             "EXECUTIONS_TABLE": tables.executions.table_name,
@@ -72,14 +74,18 @@ class AgentsStack(Stack):
             "CIRCUITS_TABLE": tables.circuits.table_name,
             "SESSIONS_TABLE": tables.sessions.table_name,
             "BATCHES_TABLE": tables.batches.table_name,
+            "APPROVALS_TABLE": tables.approvals.table_name,
             "PAYLOADS_BUCKET": data.payloads.bucket_name,
             "RUN_AGENT_STATE_MACHINE_ARN": state_machine_arn(self, self._stage, "run_agent"),
             "CLAUDE_PROVIDER": "direct",
             "CLAUDE_SECRET_ARN": data.claude_secret.secret_arn,
             "HTTP_DEADLINE_SECONDS": str(self._stage.http_deadline_seconds),
+            **cors_environment(self, self._stage),
         }
         if self._claude_base_url:
             variables["CLAUDE_BASE_URL"] = self._claude_base_url
+        if self._egress_allow is not None:
+            variables["EGRESS_ALLOW"] = self._egress_allow
         if agent.speaks_postgres:
             layers.append("postgres")
             variables["DATABASE_SECRET_ARN"] = data.database_secret.secret_arn
@@ -117,6 +123,9 @@ class AgentsStack(Stack):
             [tables.sessions.table_arn],
         )
         function.allow(["dynamodb:GetItem"], [tables.batches.table_arn])
+        # Asks for approval of a call of a tool, and uses it up. Its keys tell neither from a decision, which is the
+        # API's to make: a group that was taken over could approve its own calls (docs/threat-model.md).
+        function.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], [tables.approvals.table_arn])
         # Of a run come what a step is asked and, where it is large, what the step answers.
         kept = [data.payload_objects(EXECUTIONS), data.payload_objects(RUNS)]
         # Inputs go with the end of their execution.

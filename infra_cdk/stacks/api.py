@@ -14,9 +14,13 @@ from infra_cdk.constructs.migration import LIMIT, Migration
 from infra_cdk.constructs.payloads import BATCHES, EXECUTIONS
 from infra_cdk.constructs.platform_function import PlatformFunction, Surroundings
 from infra_cdk.constructs.rest_api import RestApi
+from infra_cdk.constructs.usage_plans import usage_key_prefix
 from infra_cdk.constructs.web_acl import WebAcl
+from infra_cdk.cors import cors_environment
+from infra_cdk.mailing import Mailing, mail_environment
 from infra_cdk.nag import acknowledge, explain_wildcards
 from infra_cdk.operating import let_it_operate, operating_environment
+from infra_cdk.personal_data import PersonalData, let_it_ask, personal_data_environment
 from infra_cdk.stacks.data import DataStack
 from infra_cdk.stacks.events import EventsStack
 from infra_cdk.stages import Stage
@@ -53,12 +57,19 @@ class ApiStack(Stack):
         self._data = data
         self._around = Surroundings(stage, PlatformLayers(self, "Layers"), checkout)
         self.authorize = self._authorize()
+        self.mailing = Mailing(self, "Mailing", around=self._around, data=data)
         bus_name = events.bus_name
         self.triggers = Triggers(self, "Triggers", around=self._around, data=data, bus_name=bus_name)
+        self.personal_data = PersonalData(
+            self, "PersonalData", around=self._around, data=data, triggers=self.triggers, bus_name=bus_name
+        )
         self.control_plane = self._control_plane(
             workflow_environment(stage, data, workflows, self.triggers, bus_name)
             | operating_environment(stage, data, events, checkout)
+            | mail_environment(self, stage)
+            | personal_data_environment(stage)
         )
+        let_it_ask(self.control_plane, data=data)
         let_it_operate(self.control_plane, stage=stage, data=data, events=events)
         let_it_manage_workflows(
             self.control_plane, stage=stage, data=data, runs_as=workflows, triggers=self.triggers, bus_name=bus_name
@@ -70,12 +81,21 @@ class ApiStack(Stack):
         self.gateway.route_to_control_plane(self.control_plane.entry)
         for agent, function in agents:
             self._route(agent, function.entry)
+        self.gateway.let_other_origins_ask(self.control_plane.entry)
         self._guard()
         CfnOutput(self, "TriggerWorkflowFunctionArn", value=self.triggers.function.entry.function_arn)
         CfnOutput(self, "TriggerDeadLettersUrl", value=self.triggers.dead_letters.queue_url)
         CfnOutput(self, "RestApiId", value=self.gateway.api.rest_api_id)
         CfnOutput(self, "ApiStageName", value=self.gateway.api.deployment_stage.stage_name)
         CfnOutput(self, "ApiUrl", value=self.gateway.api.url_for_path("/api/v1"))
+
+    @property
+    def _token_lives(self) -> dict[str, str]:
+        """How long tokens are good: whoever signs and whoever revokes must go by the same."""
+        return {
+            "ACCESS_TOKEN_SECONDS": str(self._stage.access_token_seconds),
+            "REFRESH_TOKEN_SECONDS": str(self._stage.refresh_token_seconds),
+        }
 
     def _authorize(self) -> PlatformFunction:
         data = self._data
@@ -90,9 +110,17 @@ class ApiStack(Stack):
             environment={
                 "JWT_SECRET_ARN": data.jwt_secret.secret_arn,
                 "TOKENS_TABLE": data.tables.tokens.table_name,
+                **self._token_lives,
+                **({"USAGE_KEY_PREFIX": usage_key_prefix(self._stage)} if self._stage.usage else {}),
             },
         )
-        function.allow(["dynamodb:BatchGetItem"], [data.tables.tokens.table_arn])
+        function.allow(["dynamodb:BatchGetItem", "dynamodb:GetItem"], [data.tables.tokens.table_arn])
+        # When an API key was used last: of the table's items this function changes those of keys alone.
+        function.allow(
+            ["dynamodb:UpdateItem"],
+            [data.tables.tokens.table_arn],
+            conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["apikey#*"]}},
+        )
         function.allow(["secretsmanager:GetSecretValue"], [data.jwt_secret.secret_arn])
         return function
 
@@ -108,7 +136,7 @@ class ApiStack(Stack):
             around=self._around,
             folder="api",
             description="the control plane: accounts, catalogue, executions, workflows",
-            layers=["platform", "base", "postgres", "catalogue"],
+            layers=["platform", "policy_base", "postgres", "catalogue"],
             timeout=Duration.seconds(API_SECONDS),
             network=data.network,
             environment={
@@ -124,6 +152,9 @@ class ApiStack(Stack):
                 "RUN_AGENT_STATE_MACHINE_ARN": run_agent,
                 "RUN_BATCH_STATE_MACHINE_ARN": run_batch,
                 "TOKENS_TABLE": tokens.table_name,
+                "ATTEMPTS_PER_SOURCE": str(self._stage.attempts_per_source),
+                **self._token_lives,
+                **cors_environment(self, self._stage),
                 **more,
             },
         )
@@ -154,6 +185,8 @@ class ApiStack(Stack):
             ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
             [tokens.table_arn],
         )
+        # API keys are listed together, and revoked by taking them away.
+        function.allow(["dynamodb:BatchGetItem", "dynamodb:DeleteItem"], [tokens.table_arn])
         function.allow(["secretsmanager:GetSecretValue"], [data.jwt_secret.secret_arn, data.database_secret.secret_arn])
         return function
 
@@ -189,6 +222,8 @@ class ApiStack(Stack):
             network=data.network,
             environment={
                 "DATABASE_SECRET_ARN": data.database_secret.secret_arn,
+                "TOKENS_TABLE": data.tables.tokens.table_name,
+                "REFRESH_TOKEN_SECONDS": str(self._stage.refresh_token_seconds),
                 "STATE_MACHINE_ARN_BASE": arn_base(self),
                 "WORKFLOW_MACHINE_PREFIX": workflow_prefix(self._stage),
             },
@@ -196,9 +231,20 @@ class ApiStack(Stack):
             snap_start=False,
         )
         function.allow(["secretsmanager:GetSecretValue"], [data.database_secret.secret_arn])
+        # Where an operator changes an account, its sessions end, API keys follow, and failed sign-ins are forgotten.
+        for actions, items in (
+            (["BatchGetItem", "DeleteItem", "GetItem", "UpdateItem"], "apikey#*"),
+            (["DeleteItem", "PutItem"], "attempts#*"),
+            (["PutItem"], "user#*"),
+        ):
+            function.allow(
+                [f"dynamodb:{each}" for each in actions],
+                [data.tables.tokens.table_arn],
+                conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [items]}},
+            )
         migration = Migration(self, "Migration", stage=self._stage, function=function)
         # New code meets the new schema: the alias moves only once the migration is through.
-        for speaks_postgres in (self.control_plane, self.triggers.function):
+        for speaks_postgres in (self.control_plane, self.triggers.function, self.personal_data.function):
             speaks_postgres.entry.node.add_dependency(migration.resource)
         CfnOutput(self, "MigrateDatabaseFunctionName", value=function.function.function_name)
 

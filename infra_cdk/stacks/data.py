@@ -10,8 +10,11 @@ from constructs import Construct
 
 from infra_cdk.checkout import Checkout
 from infra_cdk.constructs.database import Database
+from infra_cdk.constructs.key_rotation import KeyRotation
+from infra_cdk.constructs.layers import PlatformLayers
 from infra_cdk.constructs.network import Network
 from infra_cdk.constructs.payloads import Payloads
+from infra_cdk.constructs.platform_function import Surroundings
 from infra_cdk.constructs.tables import Tables
 from infra_cdk.nag import acknowledge
 from infra_cdk.stages import Stage
@@ -34,8 +37,10 @@ class DataStack(Stack):
             stage,
             "JwtSecret",
             description="Keys that sign access tokens: the active key id, and a key per id that still verifies",
-            why_not_rotated="Rotated by hand in two steps, so that no valid token is refused (docs/operations.md).",
+            why_not_rotated=None if stage.key_rotation_days else "A laptop rotates by hand: `make rotate-keys`.",
         )
+        around = Surroundings(stage, PlatformLayers(self, "Layers"), checkout)
+        self.key_rotation = KeyRotation(self, "KeyRotation", around=around, secret=self.jwt_secret)
         self.claude_secret = self._claude_key(stage)
         self.webhook_secret = self._keys(
             stage,
@@ -53,6 +58,8 @@ class DataStack(Stack):
         else:
             self.database_secret = self._given_database(stage, checkout)
         CfnOutput(self, "ClaudeSecretArn", value=self.claude_secret.secret_arn)
+        CfnOutput(self, "JwtSecretArn", value=self.jwt_secret.secret_arn)
+        CfnOutput(self, "RotateSigningKeysFunctionName", value=self.key_rotation.function.function.function_name)
         CfnOutput(self, "OutboxTableName", value=self.tables.outbox.table_name)
         CfnOutput(self, "DeadLettersTableName", value=self.tables.dead_letters.table_name)
 
@@ -60,7 +67,7 @@ class DataStack(Stack):
         """The ARNs of the payloads whose keys begin so, for a grant in another stack."""
         return f"{self._payloads_arn}/{prefix}*"
 
-    def _keys(self, stage: Stage, name: str, *, description: str, why_not_rotated: str) -> secrets.Secret:
+    def _keys(self, stage: Stage, name: str, *, description: str, why_not_rotated: str | None) -> secrets.Secret:
         """A secret of keys by id and the id of the active one, which AWS fills with a first key."""
         secret = secrets.Secret(
             self,
@@ -74,7 +81,8 @@ class DataStack(Stack):
             ),
             removal_policy=stage.removal_policy,
         )
-        acknowledge(secret, "AwsSolutions-SMG4", why_not_rotated)
+        if why_not_rotated:
+            acknowledge(secret, "AwsSolutions-SMG4", why_not_rotated)
         return secret
 
     def _claude_key(self, stage: Stage) -> secrets.Secret:

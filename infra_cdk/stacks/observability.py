@@ -58,6 +58,8 @@ LETTERS = {
     "webhooks": ("WebhooksLost", "webhooks were given up, and no receiver is at fault"),
     "tracking": ("RunsNotTracked", "ends of workflow runs could not be recorded, or decisions not be delivered"),
     "triggers": ("TriggersLost", "schedules or events of users started no run"),
+    "mails": ("MailsLost", "mails could not be sent that people wait for"),
+    "personal-data": ("PersonalDataLeft", "an export or erasure of a person's data did not come to its end"),
 }
 """The alarm at a dead letter that tells of a fault of the platform, by source, and what it means."""
 
@@ -91,6 +93,12 @@ class ObservabilityStack(Stack):
             *self._event_alarms(events),
             *self._letter_alarms(dead_letters),
             *self._database_alarms(data),
+            self._alarm(
+                "KeyRotationFails",
+                data.key_rotation.function.count_failures(PERIOD),
+                1,
+                "the keys that sign access tokens could not be rotated; the old one goes on signing",
+            ),
             *self._budget_alarms(),
             self._alarm(
                 "ExecutionsFail",

@@ -114,7 +114,7 @@ class WebStack(Stack):
     def _headers(self) -> cloudfront.ResponseHeadersPolicy:
         frame = cloudfront.HeadersFrameOption.DENY
         referrer = cloudfront.HeadersReferrerPolicy.STRICT_ORIGIN_WHEN_CROSS_ORIGIN
-        others = ("Cross-Origin-Opener-Policy", "Permissions-Policy")
+        others = ("Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Permissions-Policy")
         return cloudfront.ResponseHeadersPolicy(
             self,
             "SecurityHeaders",

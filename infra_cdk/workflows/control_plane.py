@@ -106,7 +106,10 @@ def _records(function: PlatformFunction, data: DataStack) -> None:
     tables = data.tables
     function.allow(["dynamodb:GetItem", "dynamodb:PutItem"], [tables.runs.table_arn])
     function.allow(
-        ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"],
+        [
+            *("dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem"),
+            *("dynamodb:PutItem", "dynamodb:UpdateItem"),  # the last for approvals of calls of tools
+        ],
         [tables.approvals.table_arn],
     )
     function.allow(

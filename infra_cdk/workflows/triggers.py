@@ -59,7 +59,7 @@ class Triggers(Construct):
             around=around,
             folder="trigger_workflow",
             description="workflows that start by the clock or by an event",
-            layers=["platform", "base", "postgres"],
+            layers=["platform", "policy_base", "postgres", "catalogue"],
             timeout=Duration.minutes(1),
             memory_mb=512,
             network=data.network,
@@ -69,12 +69,19 @@ class Triggers(Construct):
             gives_up_to=self.dead_letters,
             environment={
                 "DATABASE_SECRET_ARN": data.database_secret.secret_arn,
+                "TOKENS_TABLE": tables.tokens.table_name,
                 "RUNS_TABLE": tables.runs.table_name,
                 "APPROVALS_TABLE": tables.approvals.table_name,
                 "EXECUTIONS_TABLE": tables.executions.table_name,
                 "OUTBOX_TABLE": tables.outbox.table_name,
                 "PAYLOADS_BUCKET": data.payloads.bucket_name,
             },
+        )
+        # A trigger that an API key made ends with it; of the table's items this function reads those of keys alone.
+        function.allow(
+            ["dynamodb:GetItem"],
+            [tables.tokens.table_arn],
+            conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["apikey#*"]}},
         )
         function.allow(["dynamodb:GetItem", "dynamodb:PutItem"], [tables.runs.table_arn])
         function.allow(["dynamodb:PutItem"], [tables.outbox.table_arn])

@@ -12,7 +12,15 @@ sys.path[:0] = [str(ROOT / "layers" / "platform" / "python"), str(ROOT)]
 
 from tests.benchmarks.report import Report, write_document  # noqa: E402 - its own package is on the path only now
 
-ROUNDS = {"runner": 1_500, "cold_start": 15, "catalogue": 21, "definitions": 300, "layer_sizes": 1, "load": 10_000}
+ROUNDS = {
+    "runner": 1_500,
+    "cold_start": 15,
+    "catalogue": 21,
+    "definitions": 300,
+    "layer_sizes": 1,
+    "load": 10_000,
+    "policies": 2_000,
+}
 """Every benchmark and how often it repeats: enough that its ratios stay put on two busy cores."""
 
 QUICK = 10

@@ -16,7 +16,7 @@ from agent_platform.llm.client import claude_client
 from agent_platform.settings import ClaudeSettings
 from tests.benchmarks.dynamodb_stand_in import credentials_for, running_dynamodb_stand_in
 from tests.benchmarks.fresh_process import Probe, Samples, in_fresh_processes, run_probe
-from tests.benchmarks.generated import compiled_starters
+from tests.benchmarks.generated import compiled_policies, compiled_starters
 from tests.benchmarks.lambda_tree import LambdaTree, build_lambda_tree
 from tests.benchmarks.report import RESULTS, Report
 from tests.fakes.aws import RUN_AGENT_ENVIRONMENT
@@ -110,6 +110,7 @@ def _first_answers() -> Iterator[Mapping[str, Probe]]:
         environment = {
             "AGENT_GROUP": definition.group,
             "CATALOGUE_PATH": str(catalogue),
+            "POLICIES_PATH": str(compiled_policies()),
             "CLAUDE_BASE_URL": claude.url,
             **RUN_AGENT_ENVIRONMENT,
             **credentials_for(dynamodb),

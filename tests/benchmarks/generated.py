@@ -17,10 +17,12 @@ import yaml
 from agent_platform.agents.compile import compile_catalogue, write_catalogue
 from agent_platform.agents.definition import AgentDefinition, Diversion, NearMiss
 from agent_platform.agents.loader import AgentLoader, read_document
+from agent_platform.identity.policy.compile import compile_policies
 from tests.benchmarks.measure import Progress
 from tests.benchmarks.report import RESULTS, ROOT
 
 STARTERS = ROOT / "agent_defs"
+POLICIES = ROOT / "layers" / "policies"
 SHARE = 0.7
 """Of the words of four letters or more, this share is replaced."""
 
@@ -38,6 +40,13 @@ def compiled_starters() -> Path:
     """Their catalogue, freshly compiled."""
     path = RESULTS / "starters.sqlite"
     compile_catalogue(STARTERS, path)
+    return path
+
+
+def compiled_policies() -> Path:
+    """The folder of the repository's policies, freshly compiled."""
+    path = RESULTS / "policies"
+    compile_policies(POLICIES, path)
     return path
 
 

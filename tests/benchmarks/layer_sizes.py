@@ -28,7 +28,9 @@ def layers() -> "dict[str, SourceTrees | Requirements]":
         "claude": Requirements(REQUIREMENTS / "claude.txt", below=(base,)),
         "postgres": Requirements(REQUIREMENTS / "postgres.txt", below=(base,)),
         "kafka": Requirements(REQUIREMENTS / "kafka.txt", below=(base,)),
+        "policy_base": Requirements(base, more=(REQUIREMENTS / "policy.txt",)),
         "traced_base": Requirements(base, more=(REQUIREMENTS / "tracing.txt",)),
+        "traced_policy_base": Requirements(base, more=(REQUIREMENTS / "policy.txt", REQUIREMENTS / "tracing.txt")),
     }
 
 

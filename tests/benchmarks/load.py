@@ -11,7 +11,7 @@ from typing import Any
 
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.progress import progress_line
-from tests.benchmarks.generated import compiled_starters
+from tests.benchmarks.generated import compiled_policies, compiled_starters
 from tests.benchmarks.report import RESULTS, ROOT, Report
 from tests.fakes.aws import RUN_AGENT_ENVIRONMENT
 from tests.fakes.emulator import running_emulator
@@ -44,6 +44,7 @@ def run(rounds: int) -> Report:
         endpoint = stack.enter_context(running_emulator())
         definition = Catalogue(catalogue).get(AGENT)
         environment = {**_environment(endpoint), "CLAUDE_BASE_URL": claude.url, "CATALOGUE_PATH": str(catalogue)}
+        environment["POLICIES_PATH"] = str(compiled_policies())
         _make_tables(environment)
         claude.plan("stall", seconds=MODEL_SECONDS, times=None)
         task = RESULTS / "load.json"

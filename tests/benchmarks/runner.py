@@ -17,6 +17,7 @@ from agent_platform.agents.meter import Meter
 from agent_platform.agents.progress import progress_line
 from agent_platform.agents.tools.calculator import calculator
 from agent_platform.events.recorder import OutboxRecorder
+from agent_platform.identity.policy import Policies
 from agent_platform.identity.principal import Principal
 from agent_platform.llm.client import claude_client
 from agent_platform.llm.sdk import ClaudeClient
@@ -27,7 +28,7 @@ from agent_platform.storage.executions import ExecutionRepository
 from agent_platform.storage.memory import InMemoryExecutions
 from functions.run_agent.governance import governance
 from tests.benchmarks.dynamodb_stand_in import calls_of, credentials_for, running_dynamodb_stand_in
-from tests.benchmarks.generated import compiled_starters
+from tests.benchmarks.generated import compiled_policies, compiled_starters
 from tests.benchmarks.measure import Progress, Times, in_turns, ratio
 from tests.benchmarks.report import Report
 from tests.fakes.offline_claude import OfflineServer, running_offline_claude
@@ -108,7 +109,8 @@ class _Scene:
         executions = ExecutionRepository("executions")
         recorder = OutboxRecorder(executions, "outbox", AgentCounters("agent_metrics"))
         tables = {name: name for name in GovernanceSettings.model_fields if name.endswith(("_table", "_bucket"))}
-        governed = governance(GovernanceSettings(**tables, calls_per_minute=1_000_000), executions)
+        policies = Policies(compiled_policies())
+        governed = governance(GovernanceSettings(**tables, calls_per_minute=1_000_000), executions, policies)
         self._recorded = build_pipeline(recorder, lambda: self._client, "anthropic", governance=governed)
         self.recorded = 0
 

@@ -24,7 +24,7 @@ def readme_blocks() -> list[str]:
 
 def walks() -> list[str]:
     """The blocks that speak to the running platform, in order."""
-    return [block for block in readme_blocks() if block.startswith(("curl ", "until curl "))]
+    return [block for block in readme_blocks() if block.startswith(("curl ", "until curl ", "KEY=$(curl "))]
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -54,9 +54,11 @@ def test_this_file_executes_every_command_of_the_readme() -> None:
         "make run",  # the platform of these tests: the same module, see PlatformProcess.launch
         "make test",  # what runs this test
         ADDRESS,
-        *walks(),
+        *walks()[:-1],
         'make dead-letters ARGS="list"',
         "make rebuild-projections",
+        walks()[-1],
+        "make policy-explain ACTION=agents:execute AGENT=finance-accounting/three-way-match-checker",
         "make agents-check",
         "make agent ID=finance-accounting/three-way-match-checker",
         "make synth STAGE=dev",
@@ -84,8 +86,17 @@ def test_the_curl_walk_ends_with_the_recorded_execution_and_its_cost(platform: P
     assert last["cost_usd"] > 0
 
 
-def test_the_second_walk_ends_with_the_results_of_a_batch(platform: PlatformProcess, tmp_path: Path) -> None:
+def test_the_second_walk_executes_with_a_key(platform: PlatformProcess, tmp_path: Path) -> None:
     done = run(walk(platform, 2, tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    last = json.loads(done.stdout[done.stdout.rindex('{"id"') :])
+    assert last["status"] == "succeeded"
+    assert last["key_id"] is not None
+
+
+def test_the_third_walk_ends_with_the_results_of_a_batch(platform: PlatformProcess, tmp_path: Path) -> None:
+    done = run(walk(platform, 3, tmp_path))
 
     assert done.returncode == 0, done.stderr
     assert "202" in done.stdout
@@ -94,8 +105,8 @@ def test_the_second_walk_ends_with_the_results_of_a_batch(platform: PlatformProc
     assert [each["status"] for each in results] == ["succeeded"] * 3
 
 
-def test_the_third_walk_ends_with_a_run_that_succeeded(platform: PlatformProcess, tmp_path: Path) -> None:
-    done = run(walk(platform, 3, tmp_path))
+def test_the_fourth_walk_ends_with_a_run_that_succeeded(platform: PlatformProcess, tmp_path: Path) -> None:
+    done = run(walk(platform, 4, tmp_path))
 
     assert done.returncode == 0, done.stderr
     last = json.loads(done.stdout[done.stdout.rindex("\n{\n") :])
@@ -104,13 +115,32 @@ def test_the_third_walk_ends_with_a_run_that_succeeded(platform: PlatformProcess
     assert last["cost_usd"] > 0
 
 
-def test_the_fourth_walk_ends_with_the_figures(platform: PlatformProcess, tmp_path: Path) -> None:
-    done = run(walk(platform, 4, tmp_path))
+def test_the_fifth_walk_ends_with_the_figures(platform: PlatformProcess, tmp_path: Path) -> None:
+    done = run(walk(platform, 5, tmp_path))
 
     assert done.returncode == 0, done.stderr
     heading, *rows = done.stdout[done.stdout.rindex("\n}\n") + 3 :].splitlines()
     assert "agent_id" in heading.split(",")
     assert any("finance-accounting/three-way-match-checker" in row for row in rows)
+
+
+def test_the_last_walk_ends_with_why_somebody_may_not(platform: PlatformProcess, tmp_path: Path) -> None:
+    done = run("\n".join([walk(platform, 1, tmp_path), walks()[-1]]))
+
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout[done.stdout.rindex('{"allowed"') :])
+    assert told["allowed"] is False
+    assert "admin" in told["reasons"][0]
+
+
+def test_the_policy_is_explained_on_the_command_line(platform: PlatformProcess) -> None:
+    done = run(
+        "make policy-explain ACTION=agents:execute AGENT=finance-accounting/three-way-match-checker",
+        PLATFORM_STATE_DIR=str(platform.directory),
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "allowed" in done.stdout
 
 
 def test_dead_letters_are_listed_and_figures_counted_anew(platform: PlatformProcess) -> None:

@@ -15,8 +15,12 @@ import pytest
 
 PUBLIC = {
     ("POST", "/api/v1/auth/register"),
+    ("POST", "/api/v1/auth/accept-invitation"),
     ("POST", "/api/v1/auth/login"),
     ("POST", "/api/v1/auth/refresh"),
+    ("POST", "/api/v1/auth/forgot-password"),
+    ("POST", "/api/v1/auth/reset-password"),
+    ("POST", "/api/v1/auth/verify-email"),
     ("GET", "/api/v1/health"),
     ("GET", "/api/v1/openapi.json"),
 }

@@ -14,7 +14,8 @@ from agent_platform.events.executions import agent_executed
 from agent_platform.events.workflows import workflow_ended, workflow_started
 from agent_platform.ids import fixed_id
 from agent_platform.storage.executions import Escalation, Failure, TokenUsage
-from agent_platform.storage.runs import Run, RunFailure, RunPrincipal, RunSource
+from agent_platform.storage.principal_document import PrincipalDocument
+from agent_platform.storage.runs import Run, RunFailure, RunSource
 from tests.fakes.executions import an_execution
 from tests.fakes.runs import a_run
 
@@ -79,7 +80,7 @@ def run_events(count: int, seed: int = 1) -> list[str]:
             version=1 + number % 3,
             started_at=began,
             owner=(owner := chance.choice(OWNERS)),
-            principal=RunPrincipal(user_id=owner),
+            principal=PrincipalDocument(user_id=owner),
             source=RunSource(kind=chance.choice(["api", "schedule", "event", "workflow"])),
             parent_run_id=fixed_id(began, "parent") if chance.random() < 0.1 else None,
         )

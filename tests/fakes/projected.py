@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Engine, select
 
+from agent_platform.storage.acting import PLATFORM
 from agent_platform.storage.models import UsageErrors, UsageLatency, UsageRecord, WorkflowHistoryRecord
 from agent_platform.storage.postgres import transaction
 
@@ -13,7 +14,7 @@ Rows = dict[tuple[Any, ...], tuple[Any, ...]]
 
 def projected(engine: Engine) -> dict[str, Rows]:
     """Every row of every table: key → values."""
-    with transaction(engine) as session:
+    with transaction(engine, PLATFORM) as session:
         return {
             table.__tablename__: {
                 tuple(_plain(each) for each in row[:keys]): tuple(_plain(each) for each in row[keys:])

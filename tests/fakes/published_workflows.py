@@ -25,9 +25,11 @@ SPEC: dict[str, Any] = {
 
 
 def a_user(engine: Engine, email: str = "ada@example.com") -> str:
-    """Make an account; returns its id."""
-    with Users(engine).registering(email, "four words make one", "Ada") as user:
-        return user.id
+    """Make an account whose address is confirmed; returns its id."""
+    users = Users(engine)
+    with users.registering(email, "four words make one", "Ada") as user:
+        pass
+    return users.verify_email(user.id, user.email).id
 
 
 def a_workflow(engine: Engine, owner: str, *, live: bool = True, **spec: Any) -> Workflow:

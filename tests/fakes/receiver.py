@@ -76,6 +76,8 @@ def running_receiver(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
         def do_GET(self) -> None:
             self.do_POST()
 
+        do_PUT = do_PATCH = do_DELETE = do_POST  # noqa: N815 - the names that the base class calls
+
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent_platform.ids import new_id
-from agent_platform.storage.runs import Run, RunPrincipal
+from agent_platform.storage.principal_document import PrincipalDocument
+from agent_platform.storage.runs import Run
 from agent_platform.storage.workflow_machines import execution_arn
 
 STARTED = datetime(2026, 3, 31, 12, 0, 0, 123000, tzinfo=UTC)
@@ -28,7 +29,7 @@ def a_run(**changes: Any) -> Run:
         "trace_id": "67a1b2c30123456789abcdef01234567",
         "machine_arn": f"{MACHINE}:live",
         "execution_arn": execution_arn(MACHINE, run_id),
-        "principal": RunPrincipal(user_id="user-1", email="ada@example.com", roles=("user",)),
+        "principal": PrincipalDocument(user_id="user-1", email="ada@example.com", roles=("user",)),
         **changes,
     }
     return Run.model_validate(fields)

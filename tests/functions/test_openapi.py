@@ -24,6 +24,10 @@ PUBLIC = {
     "POST /api/v1/auth/register",
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/refresh",
+    "POST /api/v1/auth/accept-invitation",
+    "POST /api/v1/auth/forgot-password",
+    "POST /api/v1/auth/reset-password",
+    "POST /api/v1/auth/verify-email",
     "GET /api/v1/health",
     "GET /api/v1/openapi.json",
 }
@@ -59,14 +63,18 @@ def test_the_routes_are_those_of_the_contract():
     agent = "/api/v1/agents/{group}/{name}"
     workflow, trigger = "/api/v1/workflows/{workflow_id}", "/api/v1/triggers/{trigger_id}"
     letters = "/api/v1/dead-letters"
+    user, invitation = "/api/v1/users/{user_id}", "/api/v1/users/invitations/{invitation_id}"
     webhooks, webhook = "/api/v1/webhooks", "/api/v1/webhooks/{webhook_id}"
     assert set(OPERATIONS) == {
         *PUBLIC,
+        *("POST /api/v1/auth/password", "POST /api/v1/auth/verify-email/send", "POST /api/v1/auth/revoke-all"),
         *("POST /api/v1/auth/logout", "GET /api/v1/me", "GET /api/v1/groups", "GET /api/v1/tags", "GET /api/v1/agents"),
         *("GET /api/v1/executions", "GET /api/v1/executions/{execution_id}"),
         "POST /api/v1/executions/{execution_id}/cancel",
         *("POST /api/v1/batches", "GET /api/v1/batches", "GET /api/v1/batches/{batch_id}"),
         *("POST /api/v1/batches/{batch_id}/start", "POST /api/v1/batches/{batch_id}/cancel"),
+        *("POST /api/v1/keys", "GET /api/v1/keys", "GET /api/v1/keys/{key_id}", "PATCH /api/v1/keys/{key_id}"),
+        *("DELETE /api/v1/keys/{key_id}", "POST /api/v1/keys/{key_id}/rotate"),
         *("GET /api/v1/me/budget", "GET /api/v1/budgets/users/{user_id}", "PUT /api/v1/budgets/users/{user_id}"),
         *("GET /api/v1/budgets/agents/{group}/{name}", "PUT /api/v1/budgets/agents/{group}/{name}"),
         *("POST /api/v1/sessions", "GET /api/v1/sessions", "GET /api/v1/sessions/{session_id}"),
@@ -78,6 +86,8 @@ def test_the_routes_are_those_of_the_contract():
         "POST /api/v1/runs/{run_id}/retry",
         *("GET /api/v1/approvals", "GET /api/v1/approvals/{approval_id}"),
         "POST /api/v1/approvals/{approval_id}/decide",
+        *("GET /api/v1/tool-approvals", "GET /api/v1/tool-approvals/{approval_id}"),
+        "POST /api/v1/tool-approvals/{approval_id}/decide",
         *("GET /api/v1/triggers", "POST /api/v1/triggers", f"GET {trigger}", f"DELETE {trigger}"),
         *(f"POST {trigger}/pause", f"POST {trigger}/resume"),
         *(f"GET {webhooks}", f"POST {webhooks}", f"GET {webhook}", f"PATCH {webhook}", f"DELETE {webhook}"),
@@ -88,6 +98,11 @@ def test_the_routes_are_those_of_the_contract():
         *("GET /api/v1/audit", "GET /api/v1/audit/export", "GET /api/v1/audit/verify", "GET /api/v1/metrics"),
         *(f"GET {letters}", f"GET {letters}/{{letter_id}}", f"POST {letters}/{{letter_id}}/redrive"),
         *(f"POST {letters}/{{letter_id}}/discard", f"POST {letters}/redrive"),
+        *("GET /api/v1/policy", "POST /api/v1/policy/explain"),
+        *("GET /api/v1/users", f"GET {user}", f"DELETE {user}", f"PUT {user}/roles", f"POST {user}/disable"),
+        *(f"POST {user}/enable", f"POST {user}/export", f"GET {user}/data-requests"),
+        *("GET /api/v1/users/invitations", "POST /api/v1/users/invitations", f"DELETE {invitation}"),
+        *(f"POST {invitation}/resend", "POST /api/v1/me/export", "GET /api/v1/me/export", "POST /api/v1/me/erasure"),
         *(f"GET {agent}", f"POST {agent}/execute", f"GET {agent}/health", f"GET {agent}/metrics"),
     }
 

@@ -23,6 +23,8 @@ CONTEXT = {
     "python": "/usr/bin/python3.13",
     "claude_base_url": "http://127.0.0.1:8100",
     "kafka_bootstrap": "127.0.0.1:9092",
+    "mail_from": "Agents <agents@example.com>",
+    "site_url": "https://agents.example.com",
     "database": json.dumps({"host": "127.0.0.1", "port": 5432, "username": "u", "password": "p", "dbname": "platform"}),
 }
 

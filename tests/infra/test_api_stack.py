@@ -13,6 +13,10 @@ PUBLIC = {
     ("POST", "/api/v1/auth/register"),
     ("POST", "/api/v1/auth/login"),
     ("POST", "/api/v1/auth/refresh"),
+    ("POST", "/api/v1/auth/forgot-password"),
+    ("POST", "/api/v1/auth/reset-password"),
+    ("POST", "/api/v1/auth/verify-email"),
+    ("POST", "/api/v1/auth/accept-invitation"),
     ("GET", "/api/v1/health"),
     ("GET", "/api/v1/openapi.json"),
 }
@@ -62,7 +66,8 @@ def test_everything_else_goes_to_the_control_plane(stage: Synthesized) -> None:
 def test_only_the_listed_routes_are_public(stage: Synthesized) -> None:
     public = {route for route, method in routes(stage).items() if method["AuthorizationType"] == "NONE"}
 
-    assert public == PUBLIC
+    # Any other method of their paths is let in to be refused with those that there are.
+    assert public == PUBLIC | {("ANY", path) for _, path in PUBLIC}
     assert {method["AuthorizationType"] for method in routes(stage).values()} == {"NONE", "CUSTOM"}
 
 
@@ -99,6 +104,10 @@ def test_sign_in_bodies_must_have_their_fields(stage: Synthesized) -> None:
     assert required("register") == ["email", "password", "name"]
     assert required("login") == ["email", "password"]
     assert required("refresh") == ["refresh_token"]
+    assert required("forgot-password") == ["email"]
+    assert required("reset-password") == ["token", "password"]
+    assert required("verify-email") == ["token"]
+    assert required("accept-invitation") == ["token", "password", "name"]
 
 
 def test_the_gateways_own_answers_are_problem_details(stage: Synthesized) -> None:
@@ -172,11 +181,17 @@ def test_only_production_has_a_web_acl_and_it_reads_no_bodies(prod: Synthesized,
 
 def test_the_firewall_counts_senders_by_an_address_that_nobody_can_forge(prod: Synthesized) -> None:
     rules = prod.one("AWS::WAFv2::WebACL").properties["Rules"]
-    (limit,) = [rule["Statement"]["RateBasedStatement"] for rule in rules if "Action" in rule]
+    limits = {
+        rule["Name"]: rule["Statement"]["RateBasedStatement"]
+        for rule in rules
+        if "RateBasedStatement" in rule["Statement"]
+    }
 
-    assert limit["AggregateKeyType"] == "IP"
-    assert "ForwardedIPConfig" not in limit
-    assert 300 * prod.stage.throttle.requests_per_second > limit["Limit"]
+    assert set(limits) == {"RateLimit", "SignInLimit"}
+    for limit in limits.values():
+        assert limit["AggregateKeyType"] == "IP"
+        assert "ForwardedIPConfig" not in limit
+    assert 300 * prod.stage.throttle.requests_per_second > limits["RateLimit"]["Limit"]
 
 
 def test_the_control_plane_ends_before_the_gateway_stops_listening(stage: Synthesized) -> None:
@@ -188,14 +203,25 @@ def own_grants(stage: Synthesized, function: str) -> set[Grant]:
     return {each for each in stage.grants(function, "Api") if each.action.partition(":")[0] in services}
 
 
-def test_the_authorizer_reads_revocations_and_the_signing_key(stage: Synthesized) -> None:
+def test_the_authorizer_reads_revocations_keys_and_the_signing_key_and_writes_when_an_api_key_was_used(
+    stage: Synthesized,
+) -> None:
     assert {
         (each.action, "Tokens" in each.resource or "JwtSecret" in each.resource)
         for each in own_grants(stage, "Authorize")
     } == {
         ("dynamodb:BatchGetItem", True),
+        ("dynamodb:GetItem", True),
+        ("dynamodb:UpdateItem", True),
         ("secretsmanager:GetSecretValue", True),
     }
+    (writes,) = [
+        statement
+        for policy in stage.policies("Authorize", "Api")
+        for statement in policy.properties["PolicyDocument"]["Statement"]
+        if statement["Action"] == "dynamodb:UpdateItem"
+    ]
+    assert writes["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["apikey#*"]}}
 
 
 def test_the_control_plane_reads_executions_and_writes_no_more_than_the_end_of_one_that_is_cancelled(
@@ -236,17 +262,37 @@ def test_the_control_plane_starts_batches_stops_runs_and_signs_for_files_of_batc
         ("s3:GetObject", "executions/*"),
         ("s3:GetObject", "batches/*"),
         ("s3:PutObject", "batches/*"),
+        ("s3:GetObject", "exports/*"),
         ("s3:ListBucket", ""),
         # What was too large for a dead letter itself.
         ("s3:GetObject", "dead_letters/*"),
     }
 
 
-def test_the_migration_reads_the_databases_secret_and_nothing_else(stage: Synthesized) -> None:
-    (grant,) = own_grants(stage, "MigrateDatabase")
+def test_the_migration_reads_the_databases_secret_and_changes_what_an_account_reaches_and_nothing_else(
+    stage: Synthesized,
+) -> None:
+    (policy,) = stage.policies("MigrateDatabase", "Api")
+    found = set()
+    for each in policy.properties["PolicyDocument"]["Statement"]:
+        actions = [each["Action"]] if isinstance(each["Action"], str) else each["Action"]
+        own = {action for action in actions if action.startswith(("dynamodb:", "secretsmanager:"))}
+        if own:
+            keys = each.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", [])
+            where = "tokens" if "Tokens" in text(each["Resource"]) else "secret"
+            assert where == "tokens" or "Database" in text(each["Resource"])
+            found |= {(where, *keys, action.partition(":")[2]) for action in own}
 
-    assert grant.action == "secretsmanager:GetSecretValue"
-    assert "Database" in grant.resource
+    assert found == {
+        ("secret", "GetSecretValue"),
+        ("tokens", "apikey#*", "BatchGetItem"),
+        ("tokens", "apikey#*", "DeleteItem"),
+        ("tokens", "apikey#*", "GetItem"),
+        ("tokens", "apikey#*", "UpdateItem"),
+        ("tokens", "attempts#*", "DeleteItem"),
+        ("tokens", "attempts#*", "PutItem"),
+        ("tokens", "user#*", "PutItem"),
+    }
 
 
 def test_new_code_answers_only_after_the_migration(stage: Synthesized) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from agent_platform.storage.batches import FILE_DAYS
 from agent_platform.storage.executions import RETENTION_DAYS
-from agent_platform.storage.payloads import BATCHES, EXECUTIONS, QUEUED, RUNS
+from agent_platform.storage.payloads import BATCHES, EXECUTIONS, EXPORTS, QUEUED, RUNS
 from tests.infra.templates import Resource, Synthesized, text
 
 
@@ -143,8 +143,40 @@ def test_the_database_lets_in_its_clients_and_nobody_else(dev: Synthesized) -> N
 
 
 def test_production_rotates_the_database_password(prod: Synthesized, dev: Synthesized) -> None:
-    assert prod.one("AWS::SecretsManager::RotationSchedule").properties["RotationRules"]
-    assert dev.resources("AWS::SecretsManager::RotationSchedule") == []
+    def rotated(stage: Synthesized) -> list[str]:
+        schedules = stage.resources("AWS::SecretsManager::RotationSchedule")
+        return [each.logical_id for each in schedules if not each.logical_id.startswith("KeyRotation")]
+
+    assert len(rotated(prod)) == 1
+    assert rotated(dev) == []
+
+
+def test_signing_keys_are_rotated_every_month_by_a_function_that_may_change_this_secret_alone(
+    cloud_stage: Synthesized,
+) -> None:
+    schedule = cloud_stage.one("AWS::SecretsManager::RotationSchedule", "Data", "KeyRotationSchedule").properties
+    grants = cloud_stage.grants("KeyRotationRotateSigningKeys", "Data")
+    of_secrets = {each for each in grants if each.action.startswith("secretsmanager:")}
+    (permission,) = (
+        each.properties
+        for each in cloud_stage.resources("AWS::Lambda::Permission", "Data")
+        if each.properties["Principal"] == "secretsmanager.amazonaws.com"
+    )
+
+    assert "JwtSecret" in text(schedule["SecretId"])
+    assert "RotateSigningKeysFunctionAlias" in text(schedule["RotationLambdaARN"])
+    assert schedule["RotationRules"] == {"AutomaticallyAfterDays": 30}
+    assert schedule["RotateImmediatelyOnUpdate"] is False
+    assert {each.action.partition(":")[2] for each in of_secrets} == {
+        *("DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage")
+    }
+    assert all("JwtSecret" in each.resource for each in of_secrets)
+    assert permission["SourceAccount"]
+
+
+def test_a_laptop_rotates_signing_keys_by_hand(local: Synthesized) -> None:
+    assert local.resources("AWS::SecretsManager::RotationSchedule") == []
+    assert local.function("KeyRotationRotateSigningKeys", "Data")
 
 
 def test_the_network_of_the_default_stage_leaves_over_ipv6_and_free_endpoints(dev: Synthesized) -> None:
@@ -177,6 +209,7 @@ def test_payloads_are_private_encrypted_and_expire_with_what_refers_to_them(stag
         QUEUED: 1,
         BATCHES: FILE_DAYS,
         RUNS: RETENTION_DAYS,
+        EXPORTS: 7,
     }
     assert [each["AbortIncompleteMultipartUpload"] for each in rules if "Prefix" not in each] == [
         {"DaysAfterInitiation": 1}

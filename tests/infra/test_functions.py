@@ -8,8 +8,17 @@ from tests.infra.conftest import one_agent_per_group
 from tests.infra.templates import Resource, Synthesized, text
 
 ALWAYS = (
-    *("api", "authorize", "deliver_webhooks", "keep_dead_letters", "migrate_database", "project_events"),
-    *("relay_events", "run_batch", "track_workflow", "trigger_workflow", "workflow_step"),
+    *("api", "authorize", "deliver_webhooks", "keep_dead_letters", "migrate_database", "process_personal_data"),
+    *(
+        "project_events",
+        "relay_events",
+        "rotate_signing_keys",
+        "run_batch",
+        "send_mail",
+        "track_workflow",
+        "trigger_workflow",
+    ),
+    "workflow_step",
 )
 WITH_KAFKA = ("create_topics", "relay_events")
 
@@ -43,10 +52,13 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "deliver_webhooks": settings.DeliverWebhooksSettings,
     "keep_dead_letters": settings.KeepDeadLettersSettings,
     "migrate_database": settings.MigrateDatabaseSettings,
+    "process_personal_data": settings.ProcessPersonalDataSettings,
     "project_events": settings.ProjectEventsSettings,
     "relay_events": settings.RelayEventsSettings,
+    "rotate_signing_keys": settings.RotateSigningKeysSettings,
     "run_agent": settings.RunAgentSettings,
     "run_batch": settings.RunBatchSettings,
+    "send_mail": settings.SendMailSettings,
     "track_workflow": settings.TrackWorkflowSettings,
     "trigger_workflow": settings.TriggerWorkflowSettings,
     "workflow_step": settings.WorkflowStepSettings,
@@ -99,16 +111,16 @@ def test_a_function_gets_only_the_layers_whose_packages_it_imports(dev: Synthesi
 
     assert layers == {
         "Authorize": {"Platform", "Base"},
-        "Api": {"Platform", "Base", "Postgres", "Catalogue"},
+        "Api": {"Platform", "PolicyBase", "Postgres", "Catalogue"},
         "MigrateDatabase": {"Platform", "Base", "Postgres", "Catalogue"},
         "RelayEvents": {"Platform", "Base"},
         "ProjectEvents": {"Platform", "Base", "Postgres"},
         "DeliverWebhooks": {"Platform", "Base"},
         "KeepDeadLetters": {"Platform", "Base"},
-        "Legal": {"Platform", "Base", "Claude", "Catalogue"},
+        "Legal": {"Platform", "PolicyBase", "Claude", "Catalogue"},
         "WorkflowStep": {"Platform", "Base"},
         "TrackingTrackWorkflow": {"Platform", "Base"},
-        "TriggersTriggerWorkflow": {"Platform", "Base", "Postgres"},
+        "TriggersTriggerWorkflow": {"Platform", "PolicyBase", "Postgres", "Catalogue"},
     }
 
 
@@ -144,15 +156,16 @@ def test_spans_are_recorded_where_the_stage_says_so_and_never_of_what_sees_token
     }
     everything = {each.logical_id.partition("Function")[0] for each in platform_functions(stage)}
 
-    untraced = {"Authorize", "CreateTopics", "MigrateDatabase"}
+    untraced = {"Authorize", "CreateTopics", "KeyRotationRotateSigningKeys", "MailingSendMail", "MigrateDatabase"}
     assert recording == (everything - untraced if stage.stage.traces else set())
 
 
 def test_a_function_that_records_spans_has_open_telemetry_and_the_others_do_not(cloud_stage: Synthesized) -> None:
     for function in platform_functions(cloud_stage):
         records = "TRACES" in function.properties["Environment"]["Variables"]
-        assert ("TracedBase" in layers_of(function)) is records
-        assert ("Base" in layers_of(function)) is not records
+        traced = {"TracedBase", "TracedPolicyBase"} & {*layers_of(function)}
+        plain = {"Base", "PolicyBase"} & {*layers_of(function)}
+        assert (len(traced), len(plain)) == ((1, 0) if records else (0, 1))
 
 
 def test_no_function_has_more_layers_than_lambda_takes(special: Synthesized) -> None:
@@ -166,6 +179,7 @@ def test_a_checkout_runs_on_its_own_interpreter_without_layers(local: Synthesize
         assert function.properties["Runtime"] == "provided.al2023"
         assert "Layers" not in function.properties
         assert variables["PLATFORM_PYTHON"] == "/usr/bin/python3.13"
+        assert variables["POLICIES_PATH"].endswith("build/policies")
         assert variables["PLATFORM_PYTHONPATH"].endswith("layers/platform/python")
         assert variables["CATALOGUE_PATH"].endswith("build/catalogue/agents.sqlite")
 
@@ -185,6 +199,7 @@ def test_only_what_speaks_postgres_or_kafka_sits_in_the_vpc(cloud_stage: Synthes
     assert {name.partition("Function")[0] for name in inside} == {
         "Api",
         "MigrateDatabase",
+        "PersonalDataProcessPersonalData",
         "ProjectEvents",
         "TriggersTriggerWorkflow",
         *(["CreateTopics", "RelayEventsToKafka"] if cloud_stage.stage.kafka != "none" else []),
@@ -206,6 +221,9 @@ def test_production_starts_functions_from_snapshots_but_those_whose_start_nobody
         "CreateTopics",
         "DeliverWebhooks",
         "KeepDeadLetters",
+        "KeyRotationRotateSigningKeys",
+        "MailingSendMail",
+        "PersonalDataProcessPersonalData",
         "MigrateDatabase",
         "ProjectEvents",
         "RelayEvents",

@@ -28,7 +28,7 @@ def grants(stage: Synthesized, named: str, component: str) -> set[tuple[str, str
 
 
 def target(grant: Grant) -> str:
-    tables = ("Executions", "Outbox", "Runs", "Approvals", "DeadLetters")
+    tables = ("Executions", "Outbox", "Runs", "Approvals", "DeadLetters", "Tokens")
     for table in tables:
         if f"Tables{table}" in grant.resource:
             return f"{table}{grant.resource.partition('/index')[2]}"
@@ -129,6 +129,8 @@ def test_a_trigger_starts_runs_and_reads_its_owner_from_the_database(dev: Synthe
 
     assert of_services(found, "states", "dynamodb", "s3") == {
         ("states:StartExecution", "stateMachine:-wf-*"),
+        # Whether the API key that made the trigger still holds.
+        ("dynamodb:GetItem", "Tokens"),
         ("dynamodb:GetItem", "Runs"),
         ("dynamodb:PutItem", "Runs"),
         ("dynamodb:PutItem", "Outbox"),
@@ -205,10 +207,11 @@ def test_rules_of_users_may_call_one_function_and_their_dead_letters_are_taken(s
     (permission,) = [
         each.properties
         for each in stage.resources("AWS::Lambda::Permission", "Api")
-        if each.properties["Principal"] == "events.amazonaws.com"
+        if each.properties["Principal"] == "events.amazonaws.com" and "-trigger-" in text(each.properties["SourceArn"])
     ]
-    queue = stage.one("AWS::SQS::QueuePolicy", "Api").properties["PolicyDocument"]["Statement"]
-    (taken,) = [each for each in queue if each["Effect"] == "Allow"]
+    queues = stage.resources("AWS::SQS::QueuePolicy", "Api")
+    statements = [each for queue in queues for each in queue.properties["PolicyDocument"]["Statement"]]
+    (taken,) = [each for each in statements if each["Effect"] == "Allow"]
 
     assert "TriggerWorkflow" in text(permission["FunctionName"])
     assert text(permission["SourceArn"]).endswith(f"/{stage.stage.prefix}-trigger-*")

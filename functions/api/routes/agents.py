@@ -45,7 +45,7 @@ def list_agents(
 
 @router.api_route(
     "/agents/{group}/{rest:path}",
-    methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+    methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"],
     include_in_schema=False,
 )
 def unknown_group(_: CurrentPrincipal, group: str) -> None:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent_platform.agents.definition import AgentId
+from agent_platform.agents.resource import as_resource
 from agent_platform.agents.schemas import MAX_FAULTS, json_faults
 from agent_platform.errors import (
     AgentNotFound,
@@ -15,6 +16,7 @@ from agent_platform.errors import (
     BadRequest,
     BatchNotFound,
     Conflict,
+    Forbidden,
     InvalidCursor,
     InvalidInput,
     MalformedJson,
@@ -24,6 +26,8 @@ from agent_platform.errors import (
     UnsupportedMediaType,
 )
 from agent_platform.http import API_PREFIX, CurrentPrincipal, CurrentTrace, problems
+from agent_platform.http.few_fields import FewFields
+from agent_platform.identity.policy import Question
 from agent_platform.identity.principal import Principal
 from agent_platform.ids import new_id
 from agent_platform.storage.batches import (
@@ -63,7 +67,7 @@ router = APIRouter(
 )
 
 
-class NewBatch(BaseModel):
+class NewBatch(FewFields):
     """Which agent, and what its inputs come as. With `inputs` or `content` there is nothing to upload."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -155,13 +159,15 @@ BatchId = Annotated[str, Path(max_length=100, examples=["019ab2c4-7d10-7c3e-9f52
     "",
     operation_id="create_batch",
     status_code=201,
-    responses=problems(AgentNotFound, BadRequest, MalformedJson, PayloadTooLarge, UnsupportedMediaType),
+    responses=problems(Forbidden, AgentNotFound, BadRequest, MalformedJson, PayloadTooLarge, UnsupportedMediaType),
 )
 def create_batch(
     body: NewBatch, principal: CurrentPrincipal, services: CurrentServices, response: Response
 ) -> BatchView:
     """Make a batch: with `inputs` or `content` it is ready, else upload the file to the address of the answer."""
-    services.catalogue.get(body.agent_id)
+    # Each line is asked about again, with what it may cost; where none could run, nobody need upload them.
+    agent = as_resource(services.catalogue.get(body.agent_id))
+    services.policies.require(Question.now(principal, "agents:execute", agent))
     if body.inputs is not None and body.content is not None:
         raise InvalidInput("Send either `inputs` or the file's `content`, not both.")
     if body.inputs is not None and body.format != "jsonl":
@@ -274,12 +280,7 @@ def _run(batch: Batch, principal: Principal, trace_id: str) -> dict[str, Any]:
         "batch_id": batch.id,
         "agent_id": batch.agent_id,
         "trace_id": trace_id,
-        "principal": {
-            "user_id": principal.user_id,
-            "email": principal.email,
-            "roles": sorted(principal.roles),
-            "key_id": principal.key_id,
-        },
+        "principal": principal.to_document().model_dump(mode="json"),
     }
 
 

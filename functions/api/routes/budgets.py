@@ -21,7 +21,7 @@ from agent_platform.errors import (
 from agent_platform.http import CurrentPrincipal, problems
 from agent_platform.resilience.account import agent_account, user_account
 from agent_platform.resilience.budgets import Budget
-from functions.api.deps import Administrator, CurrentServices, Services
+from functions.api.deps import CurrentServices, Services
 from functions.api.models import Body
 from functions.api.revalidation import NOT_MODIFIED, RevalidatedRoute
 
@@ -57,26 +57,26 @@ def get_my_budget(principal: CurrentPrincipal, services: CurrentServices) -> Bud
 
 
 @router.get("/budgets/users/{user_id}", operation_id="get_user_budget", responses=NOT_MODIFIED | FOR_ADMINISTRATORS)
-def get_user_budget(_: Administrator, services: CurrentServices, user_id: UserId) -> Budget:
+def get_user_budget(_: CurrentPrincipal, services: CurrentServices, user_id: UserId) -> Budget:
     """What a user may still spend this month; for administrators."""
     return services.budgets.read(_user(services, user_id), services.user_monthly_usd)
 
 
 @router.put("/budgets/users/{user_id}", operation_id="set_user_budget", responses=FOR_ADMINISTRATORS | CHANGING)
-def set_user_budget(_: Administrator, services: CurrentServices, user_id: UserId, body: CeilingRequest) -> Budget:
+def set_user_budget(_: CurrentPrincipal, services: CurrentServices, user_id: UserId, body: CeilingRequest) -> Budget:
     """Give a user a ceiling from now on, this month included; for administrators."""
     return services.budgets.set_ceiling(_user(services, user_id), body.exact, services.user_monthly_usd)
 
 
 @router.get("/budgets/agents/{group}/{name}", operation_id="get_agent_budget", responses=NOT_MODIFIED | OF_AGENTS)
-def get_agent_budget(_: Administrator, services: CurrentServices, group: Segment, name: Segment) -> Budget:
+def get_agent_budget(_: CurrentPrincipal, services: CurrentServices, group: Segment, name: Segment) -> Budget:
     """What an agent may still spend this month, over all users; for administrators."""
     return services.budgets.read(*_agent(services, f"{group}/{name}"))
 
 
 @router.put("/budgets/agents/{group}/{name}", operation_id="set_agent_budget", responses=OF_AGENTS | CHANGING)
 def set_agent_budget(
-    _: Administrator, services: CurrentServices, group: Segment, name: Segment, body: CeilingRequest
+    _: CurrentPrincipal, services: CurrentServices, group: Segment, name: Segment, body: CeilingRequest
 ) -> Budget:
     """Give an agent a ceiling over all users from now on, this month included; for administrators."""
     account, default = _agent(services, f"{group}/{name}")

@@ -21,10 +21,10 @@ from agent_platform.errors import (
 )
 from agent_platform.events.dead_letters import Source
 from agent_platform.events.letter_masks import masked
-from agent_platform.http import problems
+from agent_platform.http import CurrentPrincipal, problems
 from agent_platform.storage.dead_letters import DeadLetter, DeadLetterPage, State
 from functions.api.dead_letter_models import BulkRedriveAnswer, BulkRedriveRequest, DeadLetterDetail, DiscardRequest
-from functions.api.deps import Administrator, CurrentServices
+from functions.api.deps import CurrentServices
 
 router = APIRouter(
     prefix="/dead-letters",
@@ -40,7 +40,7 @@ _CHANGE = problems(DeadLetterNotFound, DeadLetterClosed, DeadLetterBusy)
 
 @router.get("", operation_id="list_dead_letters", responses=problems(InvalidCursor))
 def list_dead_letters(
-    _: Administrator,
+    _: CurrentPrincipal,
     services: CurrentServices,
     state: Annotated[State, Query()] = "open",
     source: Annotated[Source | None, Query(description="Whose work failed; all when left out")] = None,
@@ -54,7 +54,7 @@ def list_dead_letters(
 
 @router.post("/redrive", operation_id="redrive_dead_letters", responses=problems(*_BODY_FAULTS, InvalidCursor))
 def redrive_dead_letters(
-    body: BulkRedriveRequest, principal: Administrator, services: CurrentServices
+    body: BulkRedriveRequest, principal: CurrentPrincipal, services: CurrentServices
 ) -> BulkRedriveAnswer:
     """Do the work of at most a hundred open letters of a source again, as far as the time of one request goes."""
     ids, next_cursor = body.ids, None
@@ -74,21 +74,21 @@ def redrive_dead_letters(
 
 
 @router.get("/{letter_id}", operation_id="get_dead_letter", responses=problems(DeadLetterNotFound))
-def get_dead_letter(letter_id: DeadLetterId, _: Administrator, services: CurrentServices) -> DeadLetterDetail:
+def get_dead_letter(letter_id: DeadLetterId, _: CurrentPrincipal, services: CurrentServices) -> DeadLetterDetail:
     """One dead letter with what its work was; task tokens and credentials are masked."""
     letter, payload = services.dead_letters.get(letter_id), services.dead_letters.payload(letter_id)
     return DeadLetterDetail(**letter.model_dump(), payload=masked(payload))
 
 
 @router.post("/{letter_id}/redrive", operation_id="redrive_dead_letter", responses=_CHANGE | problems(DeadlineExceeded))
-def redrive_dead_letter(letter_id: DeadLetterId, principal: Administrator, services: CurrentServices) -> DeadLetter:
+def redrive_dead_letter(letter_id: DeadLetterId, principal: CurrentPrincipal, services: CurrentServices) -> DeadLetter:
     """Do the work again. The letter is `redriven`, or still `open` with the new reason."""
     return services.redrive.redrive(letter_id, principal.user_id)
 
 
 @router.post("/{letter_id}/discard", operation_id="discard_dead_letter", responses=_BODY | _CHANGE)
 def discard_dead_letter(
-    letter_id: DeadLetterId, body: DiscardRequest, principal: Administrator, services: CurrentServices
+    letter_id: DeadLetterId, body: DiscardRequest, principal: CurrentPrincipal, services: CurrentServices
 ) -> DeadLetter:
     """Close a letter without doing its work."""
     return services.redrive.discard(letter_id, principal.user_id, body.reason)

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Response
 
 from agent_platform.errors import Forbidden, StorageUnavailable, Unauthenticated
-from agent_platform.http import problems
-from functions.api.deps import Administrator, CurrentServices
+from agent_platform.http import CurrentPrincipal, problems
+from functions.api.deps import CurrentServices
 
 router = APIRouter(tags=["metrics"], responses=problems(Unauthenticated, Forbidden, StorageUnavailable))
 
@@ -25,7 +25,7 @@ _TEXT = {"schema": {"type": "string"}}
     },
 )
 def get_platform_metrics(
-    _: Administrator,
+    _: CurrentPrincipal,
     services: CurrentServices,
     accept: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:

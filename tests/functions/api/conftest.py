@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agent_platform.http.gateway import gateway_handler
+from agent_platform.identity.letters import Order
 from agent_platform.settings import ApiSettings, AuthorizeSettings
 from functions.api.app import create_api_app
 from functions.api.deps import Services
@@ -59,6 +60,8 @@ class Platform:
     gateway: Gateway
     services: Services
     settings: ApiSettings
+    letters: list[Order]
+    """Letters that were handed over to be sent."""
 
     def register(self, email: str = EMAIL, password: str = PASSWORD) -> Answer:
         """Make an account."""
@@ -68,9 +71,12 @@ class Platform:
         """Sign in."""
         return self.gateway.post("/api/v1/auth/login", {"email": email, "password": password})
 
-    def person(self, email: str = EMAIL) -> Person:
-        """Make an account and keep its tokens."""
+    def person(self, email: str = EMAIL, *, verified: bool = True) -> Person:
+        """Make an account and keep its tokens, which name its address if that is confirmed."""
         session = self.register(email).json
+        if verified:
+            self.services.users.verify_email(session["user"]["id"], session["user"]["email"])
+            session = self.login(email).json
         return Person(session["user"]["id"], session["access_token"], session["refresh_token"])
 
 
@@ -135,8 +141,10 @@ def platform(settings: ApiSettings, event_loop: None, monkeypatch: pytest.Monkey
     )
     monkeypatch.setattr(authorize, "_authorizer", lambda: authorizer)
     services = Services(settings)
+    letters: list[Order] = []
+    monkeypatch.setattr(services, "hand_over", letters.append, raising=False)
     function: Any = gateway_handler(create_api_app(services))
-    yield Platform(Gateway(function, authorize.handler), services, settings)
+    yield Platform(Gateway(function, authorize.handler), services, settings, letters)
     made = vars(services)
     if "engine" in made:
         services.engine.dispose()

@@ -19,8 +19,9 @@ from agent_platform.resilience.accounts import Accounts
 from agent_platform.storage.audit import AuditLog
 from agent_platform.storage.dynamodb import dynamodb
 from agent_platform.storage.executions import Failure
+from agent_platform.storage.principal_document import PrincipalDocument
 from agent_platform.storage.projections import ProjectionTables
-from agent_platform.storage.runs import RunFailure, RunPrincipal
+from agent_platform.storage.runs import RunFailure
 from tests.fakes.aws import ACCOUNTS_TABLE
 from tests.fakes.executions import an_execution
 from tests.fakes.gateway import Answer
@@ -99,7 +100,11 @@ def executed(
 
 def ran(who: Person) -> list[str]:
     run = a_run(
-        id=new_id(), owner=who.id, principal=RunPrincipal(user_id=who.id), workflow_name="Onboarding", started_at=DAY
+        id=new_id(),
+        owner=who.id,
+        principal=PrincipalDocument(user_id=who.id),
+        workflow_name="Onboarding",
+        started_at=DAY,
     )
     end = {
         "status": "failed",

@@ -129,3 +129,18 @@ def test_an_inbox_comes_page_by_page(platform: Platform, world: ApprovalWorld, e
     assert rest["next_cursor"] is None
     for wrong in ("status=all", "limit=0", "cursor=x", f"status=decided&cursor={first['next_cursor']}"):
         assert platform.gateway.get(APPROVALS, token=eve.access_token, query=wrong).status in (400, 422)
+
+
+def test_an_address_that_nobody_proved_is_not_taken_for_the_person_who_has_it(
+    platform: Platform, world: ApprovalWorld
+) -> None:
+    """Anybody can register with an address of which no account has been made yet."""
+    approval_id = world.ask(form=FORM)
+    squatter = platform.person(EVE, verified=False)
+    assert platform.gateway.get(APPROVALS, token=squatter.access_token).json["items"] == []
+    assert platform.gateway.get(f"{APPROVALS}/{approval_id}", token=squatter.access_token).status == 404
+    assert decide(platform, squatter, approval_id).status == 404
+
+    platform.services.users.verify_email(squatter.id, EVE)
+    eve = platform.login(EVE).json
+    assert len(platform.gateway.get(APPROVALS, token=eve["access_token"]).json["items"]) == 1

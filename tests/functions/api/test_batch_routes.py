@@ -140,6 +140,17 @@ def test_a_batch_whose_agent_is_gone_can_still_be_cancelled(
     assert machines["run_batch"].status(f"{batch_id}-cancelled") == "RUNNING"
 
 
+def test_a_key_makes_no_batch_for_an_agent_that_it_may_not_reach(platform: Platform, ada: Person) -> None:
+    order = {"name": "Legal", "scopes": ["batches:run", "agents:execute"], "agents": ["legal/*"]}
+    key = platform.gateway.post("/api/v1/keys", order, token=ada.access_token).json["key"]
+    other = next(each for each in platform.services.catalogue.ids() if not each.startswith("legal/"))
+    refused = platform.gateway.post(BATCHES, {"agent_id": other, "inputs": [{}]}, token=key)
+    assert (refused.status, refused.code) == (403, "forbidden")
+    assert other in refused.json["detail"]
+    assert platform.gateway.get(BATCHES, token=ada.access_token).json["items"] == []
+    assert platform.gateway.post(BATCHES, {"agent_id": NDA}, token=key).status == 201
+
+
 def test_the_batch_of_somebody_else_does_not_exist(platform: Platform, ada: Person) -> None:
     eve = platform.person("eve@example.com")
     batch_id = make(platform, ada, inputs=[{}]).json["id"]

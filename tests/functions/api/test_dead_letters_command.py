@@ -152,7 +152,7 @@ def test_another_platform_is_signed_in_to_by_token_or_password(
     monkeypatch.setenv("PLATFORM_API", address)
     monkeypatch.setenv("PLATFORM_TOKEN", platform.person().access_token)
     assert main(["list"]) == 1
-    assert "Only administrators" in capsys.readouterr().err
+    assert "(`dead-letters:manage`). It takes one of the roles `admin`, `operator`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

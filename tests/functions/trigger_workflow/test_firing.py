@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,26 +12,31 @@ from sqlalchemy import Engine, update
 from agent_platform.errors import (
     InvalidInput,
     PlatformError,
+    PolicyUndecided,
     RunNameReused,
     StorageUnavailable,
     WorkflowNotPublished,
 )
 from agent_platform.events.workflows import workflow_ended
+from agent_platform.identity.api_keys import ApiKeys, KeyOrder
+from agent_platform.identity.policy import Policies
 from agent_platform.identity.principal import Principal
 from agent_platform.identity.users import Users
 from agent_platform.ids import new_id
+from agent_platform.storage.acting import PLATFORM
 from agent_platform.storage.models import UserRecord
 from agent_platform.storage.payloads import PayloadStore
 from agent_platform.storage.postgres import transaction
-from agent_platform.storage.runs import Run, RunPrincipal, RunRepository, RunSource
+from agent_platform.storage.principal_document import PrincipalDocument
+from agent_platform.storage.runs import Run, RunRepository, RunSource
 from agent_platform.storage.triggers import Trigger, TriggerRepository
-from functions.trigger_workflow.firing import MAX_CHAIN, Firing
+from functions.trigger_workflow.firing import MAX_CHAIN, Firing, permitted
 from functions.trigger_workflow.request import FireRequest, read_request
-from tests.fakes.aws import OUTBOX_TABLE, PAYLOADS_BUCKET, RUNS_TABLE
+from tests.fakes.aws import OUTBOX_TABLE, PAYLOADS_BUCKET, RUNS_TABLE, tokens_table
 from tests.fakes.postgres import database, engine
 from tests.fakes.published_workflows import a_user, a_workflow
 
-__all__ = ["database", "engine"]
+__all__ = ["database", "engine", "tokens_table"]
 
 AT = "2027-01-04T07:00:00Z"
 
@@ -51,7 +57,7 @@ def a_run(**changes: Any) -> Run:
         "trace_id": "0" * 32,
         "machine_arn": "arn:machine",
         "execution_arn": "arn:execution",
-        "principal": RunPrincipal(user_id="user-1", email="ada@example.com", roles=("user",)),
+        "principal": PrincipalDocument(user_id="user-1", email="ada@example.com", roles=("user",)),
         **changes,
     }
     return Run.model_validate(fields)
@@ -98,8 +104,21 @@ def triggers(engine: Engine) -> TriggerRepository:
 
 
 @pytest.fixture
-def firing(engine: Engine, triggers: TriggerRepository, runs: RunRepository, starts: Starts) -> Firing:
-    return Firing(triggers, runs, Users(engine).get, starts)
+def keys(tokens_table: str) -> ApiKeys:
+    return ApiKeys(tokens_table)
+
+
+@pytest.fixture
+def firing(
+    engine: Engine,
+    triggers: TriggerRepository,
+    runs: RunRepository,
+    keys: ApiKeys,
+    starts: Starts,
+    policies_path: Path,
+) -> Firing:
+    start = permitted(starts, Policies(policies_path))
+    return Firing(triggers, runs, Users(engine).get, keys.principal_of, start)
 
 
 @pytest.fixture
@@ -139,6 +158,34 @@ def by_event(trigger: Trigger, run: Run) -> FireRequest:
     return FireRequest.model_validate_json(f'{{"trigger_id": "{trigger.id}", "event": {told.event}}}')
 
 
+def test_who_may_run_no_workflows_any_more_has_none_started(
+    engine: Engine, firing: Firing, starts: Starts, triggers: TriggerRepository, new_trigger: Callable[..., Trigger]
+) -> None:
+    trigger = new_trigger()
+    Users(engine).ensure("ada@example.com", "four words make one", "Ada", ("viewer",))
+    assert firing.fire(FireRequest(trigger_id=trigger.id, scheduled_at=AT), "request-1")["code"] == "forbidden"
+    assert starts.asked == []
+    kept = triggers.get(trigger.id, owner=None)
+    assert kept.last_error is not None
+    assert "`workflows:run`" in kept.last_error["message"]
+
+
+def test_without_a_policy_no_run_is_started_and_lambda_tries_again(
+    engine: Engine,
+    triggers: TriggerRepository,
+    runs: RunRepository,
+    keys: ApiKeys,
+    starts: Starts,
+    new_trigger: Callable[..., Trigger],
+    tmp_path: Path,
+) -> None:
+    start = permitted(starts, Policies(tmp_path))
+    firing = Firing(triggers, runs, Users(engine).get, keys.principal_of, start)
+    with pytest.raises(PolicyUndecided):
+        firing.fire(FireRequest(trigger_id=new_trigger().id, scheduled_at=AT), "request-1")
+    assert starts.asked == []
+
+
 def test_a_planned_moment_starts_one_run_as_the_owner_however_often_it_is_delivered(
     firing: Firing, starts: Starts, triggers: TriggerRepository, new_trigger: Callable[..., Trigger], owner: str
 ) -> None:
@@ -155,6 +202,35 @@ def test_a_planned_moment_starts_one_run_as_the_owner_however_often_it_is_delive
     assert kept.last_fired_at
     firing.fire(FireRequest(trigger_id=trigger.id, scheduled_at="2027-01-05T07:00:00Z"), "request-3")
     assert len(starts.runs) == 2
+
+
+def test_a_trigger_that_an_api_key_made_has_its_bounds_and_ends_with_it(
+    firing: Firing,
+    starts: Starts,
+    keys: ApiKeys,
+    triggers: TriggerRepository,
+    new_trigger: Callable[..., Trigger],
+    owner: str,
+) -> None:
+    order = KeyOrder("Nightly", ["triggers:manage", "workflows:run"], agents=["finance-accounting/*"])
+    made, _ = keys.create(owner, lambda: ("ada@example.com", ("admin",)), order, new_id())
+    trigger = new_trigger(key_id=made.key.id)
+    fired = firing.fire(FireRequest(trigger_id=trigger.id, scheduled_at=AT), "request-1")
+    assert fired["run_id"]
+    principal = starts.asked[0][0]
+    assert (principal.user_id, principal.roles) == (owner, {"user"})
+    assert (principal.key_id, principal.scopes, principal.agents) == (
+        made.key.id,
+        frozenset({"triggers:manage", "workflows:run"}),
+        frozenset({"finance-accounting/*"}),
+    )
+    keys.revoke(owner, made.key.id)
+    refused = firing.fire(FireRequest(trigger_id=trigger.id, scheduled_at="2027-01-05T07:00:00Z"), "request-2")
+    assert refused == {"run_id": None, "code": "unauthenticated"}
+    assert len(starts.asked) == 1
+    kept = triggers.get(trigger.id, owner=owner)
+    assert kept.last_error
+    assert made.key.id in kept.last_error["message"]
 
 
 def test_without_a_planned_moment_the_request_and_its_repetitions_are_one_run(
@@ -252,7 +328,7 @@ def test_nothing_runs_for_an_account_that_is_disabled_or_has_no_role(
     if roles is not None:
         Users(engine).ensure("ada@example.com", "four words make one", "Ada", roles)
     if disabled:
-        with transaction(engine) as session:
+        with transaction(engine, PLATFORM) as session:
             session.execute(update(UserRecord).values(disabled_at=datetime.now(UTC)))
     answer = firing.fire(FireRequest(trigger_id=trigger.id, scheduled_at=AT), "r")
     assert (answer, starts.asked) == ({"run_id": None, "code": code}, [])

@@ -25,6 +25,7 @@ from tests.fakes.aws import (
     OUTBOX_TABLE,
     PAYLOADS_BUCKET,
     RUNS_TABLE,
+    TOKENS_TABLE,
     store_secret,
 )
 from tests.fakes.eventbridge import DELIVERY, make_eventbridge, schedules_of
@@ -43,6 +44,7 @@ def environment(
     module._firing.cache_clear()
     for name, value in {
         "DATABASE_SECRET_ARN": store_secret("database", postgres.secret(database)),
+        "TOKENS_TABLE": TOKENS_TABLE,
         "RUNS_TABLE": RUNS_TABLE,
         "APPROVALS_TABLE": APPROVALS_TABLE,
         "EXECUTIONS_TABLE": EXECUTIONS_TABLE,

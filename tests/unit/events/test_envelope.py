@@ -78,6 +78,7 @@ def test_an_event_tells_who_ran_what_with_which_outcome_and_cost():
         "started_at": "2026-03-31T12:00:00.123456Z",
         "finished_at": "2026-03-31T12:00:01.323456Z",
         "owner": "user-1",
+        "key_id": None,
         "error": None,
         "usage": {"input_tokens": 10, "output_tokens": 20, "cache_read_tokens": 30, "cache_write_tokens": 40},
         "tool_calls": 2,

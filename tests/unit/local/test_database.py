@@ -47,7 +47,7 @@ def connect(port: int, password: str = PASSWORD) -> psycopg.Connection[tuple[obj
 
 def test_a_cluster_is_made_once(state: State, port: int) -> None:
     assert not prepare(state, PASSWORD)
-    assert sorted(path.name for path in state.directory.iterdir()) == ["database", "emulator", "logs"]
+    assert sorted(path.name for path in state.directory.iterdir()) == ["database", "emulator", "logs", "mails"]
 
 
 def test_making_the_owner_again_changes_nothing(port: int) -> None:

@@ -137,9 +137,11 @@ def test_what_the_user_asks_of_the_functions_is_told_to_the_app_and_nothing_else
     monkeypatch.setenv("EGRESS_ALLOW", "127.0.0.1:9999")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
     monkeypatch.setenv("OTEL_LOG_LEVEL", "debug")
+    monkeypatch.setenv("CORS_ORIGINS", "http://localhost:5173")
 
     assert wishes() == {
         "egress_allow": "127.0.0.1:9999",
+        "cors_origins": "http://localhost:5173",
         "otel": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"},
     }
 

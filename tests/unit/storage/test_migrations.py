@@ -12,6 +12,7 @@ from sqlalchemy import Engine, select, text
 
 from agent_platform.errors import StorageUnavailable
 from agent_platform.storage import migrations
+from agent_platform.storage.acting import PLATFORM
 from agent_platform.storage.models import Base, Role
 from agent_platform.storage.postgres import open_engine, transaction
 from tests.fakes.postgres import Server, empty_database
@@ -86,7 +87,7 @@ def test_the_comparison_would_notice_a_difference(empty: Engine) -> None:
 
 def test_the_roles_are_there_from_the_start(empty: Engine) -> None:
     migrations.upgrade(empty)
-    with transaction(empty) as session:
+    with transaction(empty, PLATFORM) as session:
         assert set(session.scalars(select(Role.name))) == ROLES
 
 
@@ -95,7 +96,7 @@ def test_two_deployments_at_once_migrate_once(empty: Engine, postgres: Server, e
     with ThreadPoolExecutor(2) as pool:
         heads = set(pool.map(migrations.upgrade, [empty, other]))
     assert len(heads) == 1
-    with transaction(empty) as session:
+    with transaction(empty, PLATFORM) as session:
         assert len(session.scalars(select(Role)).all()) == len(ROLES)
     other.dispose()
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from agent_platform.errors import ConfigurationError, StorageUnavailable
 from agent_platform.storage import postgres as module
+from agent_platform.storage.acting import PLATFORM
 from agent_platform.storage.models import Role, UserRecord, WorkflowRecord, WorkflowVersionRecord
 from agent_platform.storage.postgres import DatabaseCredentials, credentials_from, open_engine, transaction
 from tests.fakes.aws import store_secret
@@ -39,7 +40,7 @@ def closed_port() -> int:
 
 
 def roles(engine: Engine) -> int:
-    with transaction(engine) as session:
+    with transaction(engine, PLATFORM) as session:
         return len(session.scalars(select(Role)).all())
 
 
@@ -67,7 +68,7 @@ def test_a_connection_cut_between_two_requests_is_replaced(engine: Engine, postg
 
 def test_a_connection_cut_inside_a_transaction_writes_nothing(engine: Engine, postgres: Server, database: str) -> None:
     def half_done() -> None:
-        with transaction(engine) as session:
+        with transaction(engine, PLATFORM) as session:
             session.add(Role(name="ghost", description="written before the cut"))
             session.flush()
             postgres.end_connections(database)
@@ -80,7 +81,7 @@ def test_a_connection_cut_inside_a_transaction_writes_nothing(engine: Engine, po
 
 def test_a_block_that_raises_writes_nothing(engine: Engine) -> None:
     def half_done() -> None:
-        with transaction(engine) as session:
+        with transaction(engine, PLATFORM) as session:
             session.add(Role(name="ghost", description="written before the error"))
             session.flush()
             raise LookupError
@@ -92,13 +93,13 @@ def test_a_block_that_raises_writes_nothing(engine: Engine) -> None:
 
 def test_a_statement_that_takes_too_long_is_given_up(postgres: Server, database: str) -> None:
     impatient = open_engine(lambda: postgres.credentials(database), statement_timeout="50ms")
-    with pytest.raises(StorageUnavailable), transaction(impatient) as session:
+    with pytest.raises(StorageUnavailable), transaction(impatient, PLATFORM) as session:
         session.execute(text("SELECT pg_sleep(5)"))
     impatient.dispose()
 
 
 def test_the_server_drops_an_idle_connection_before_it_would_keep_aurora_awake(engine: Engine) -> None:
-    with transaction(engine) as session:
+    with transaction(engine, PLATFORM) as session:
         idle = session.scalar(text("SELECT extract(epoch FROM current_setting('idle_session_timeout')::interval)"))
         zone = session.scalar(text("SHOW timezone"))
     assert idle is not None
@@ -131,14 +132,14 @@ def test_a_database_without_tables_says_what_to_run(postgres: Server, empty_data
 
 
 def test_an_error_never_shows_the_values_of_a_statement(engine: Engine) -> None:
-    with pytest.raises(IntegrityError) as refused, transaction(engine) as session:
+    with pytest.raises(IntegrityError) as refused, transaction(engine, PLATFORM) as session:
         session.add(UserRecord(email="ada@example.com", name="x" * 101, password_hash="SECRET-HASH"))
     assert "ck_users_name_length" in str(refused.value)
     assert "[SQL parameters hidden" in str(refused.value)
 
 
 def test_ids_are_uuid_version_7_and_times_know_their_zone(engine: Engine) -> None:
-    with transaction(engine) as session:
+    with transaction(engine, PLATFORM) as session:
         user = UserRecord(email="ada@example.com", name="Ada", password_hash="x")
         session.add(user)
         session.flush()
@@ -189,7 +190,7 @@ def test_ids_are_uuid_version_7_and_times_know_their_zone(engine: Engine) -> Non
     ],
 )
 def test_the_database_itself_refuses_what_makes_no_sense(engine: Engine, statement: str, constraint: str) -> None:
-    with pytest.raises(IntegrityError, match=constraint), transaction(engine) as session:
+    with pytest.raises(IntegrityError, match=constraint), transaction(engine, PLATFORM) as session:
         session.execute(text(statement))
 
 

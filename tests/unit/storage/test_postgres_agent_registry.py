@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from sqlalchemy import Engine, select
 
+from agent_platform.storage.acting import PLATFORM
 from agent_platform.storage.agent_registry import RegisteredAgent, synchronise_agents
 from agent_platform.storage.models import AgentRecord
 from agent_platform.storage.postgres import transaction
@@ -16,7 +17,7 @@ TWO = RegisteredAgent("sales/quote-checker", "sales", "Quote Checker", "1.0.0", 
 
 
 def rows(engine: Engine) -> dict[str, AgentRecord]:
-    with transaction(engine) as session:
+    with transaction(engine, PLATFORM) as session:
         return {row.id: row for row in session.scalars(select(AgentRecord))}
 
 

@@ -5,12 +5,17 @@ PlatformError
 ├── DefinitionError               agent definitions are wrong; carries every fault with file, line and field
 ├── BadRequest                    400  the request cannot be read
 │   ├── MalformedJson             400
-│   └── InvalidCursor             400
+│   ├── InvalidCursor             400
+│   └── OneTimeTokenInvalid       400  the link of a mail was used, has expired or is incomplete
 ├── Unauthenticated               401  no valid token
 ├── Forbidden                     403  a valid token without the right
 ├── NotFound                      404
 │   ├── RouteNotFound             404
 │   ├── AgentNotFound             404
+│   ├── ApiKeyNotFound            404
+│   ├── PersonNotFound            404
+│   ├── InvitationNotFound        404
+│   ├── DataRequestNotFound       404
 │   ├── ApprovalNotFound          404
 │   ├── BatchNotFound             404
 │   ├── ExecutionNotFound         404
@@ -24,19 +29,23 @@ PlatformError
 ├── BudgetExceeded                402  a ceiling in USD has been reached
 ├── MethodNotAllowed              405
 ├── Conflict                      409
+│   ├── AddressUnconfirmed        409  nobody has shown that the account's address is its owner's
 │   ├── AlreadyFinished           409  what is over cannot be cancelled or started
 │   ├── ApprovalDecided           409  somebody has decided already
 │   ├── ApprovalExpired           409  nobody decided in time
 │   ├── ApprovalRejected          409  a person said no, and the workflow ends with that
+│   ├── ApprovalRequired          409  a person must approve a call of a tool first
 │   ├── DeadLetterBusy            409  somebody else is redriving or discarding it
 │   ├── DeadLetterClosed          409  it was redriven or discarded before
 │   ├── EmailTaken                409
+│   ├── LastAdministrator         409  nobody would be left who can administrate
 │   ├── ExecutionCancelled        409
 │   ├── IdempotencyInProgress     409  the first request with this key is still running
 │   ├── RunNameReused             409  the name belongs to a run with another input
 │   ├── RunNotRetryable           409  the run goes on, or has succeeded
 │   ├── RunStopped                409  somebody stopped the run
 │   ├── SessionBusy               409  another turn of this conversation is running
+│   ├── ToolApprovalUnusable      409  used, declined, undecided or expired, or for another agent
 │   ├── WorkflowArchived          409
 │   ├── WorkflowNameTaken         409
 │   └── WorkflowNotPublished      409  no version of the workflow is live
@@ -51,7 +60,9 @@ PlatformError
 ├── IdempotencyKeyReused          422  the key was sent with another body before
 ├── InvalidInput                  422  well-formed, but not what the schema asks for; carries field errors
 │   └── InvalidWorkflow           422  the spec of a workflow has faults; carries every one
+├── MailUnavailable               503  no mail could be sent
 ├── RateLimited                   429
+│   └── TooManyAttempts           429  sign-ins failed, or mails were asked for, too often
 ├── DeadlineExceeded              504  the time of the execution is over
 ├── ModelError                         the model could not answer
 │   ├── ModelRefused              422
@@ -64,6 +75,7 @@ PlatformError
 ├── TeamFailed                    502  no member of a team could answer
 ├── ToolLoopExceeded              502
 ├── WorkflowRunFailed             502  a run of another workflow, which a step waited for, has failed
+├── PolicyUndecided               503  whether the caller may do this cannot be decided, so it is refused
 └── StorageUnavailable            503
     └── PayloadMissing            503  a large input or output is not where its record says
 
@@ -155,6 +167,12 @@ class InvalidCursor(BadRequest):
     code, title = "invalid_cursor", "Invalid cursor"
 
 
+class OneTimeTokenInvalid(BadRequest):
+    """The token of a link was used, has expired, or was never issued for this purpose."""
+
+    code, title = "link_invalid", "Link not valid"
+
+
 class Unauthenticated(PlatformError):
     """There is no valid token, or the credentials are wrong."""
 
@@ -233,6 +251,30 @@ class WebhookNotFound(NotFound):
     code, title = "webhook_not_found", "Webhook not found"
 
 
+class ApiKeyNotFound(NotFound):
+    """No API key of the caller has this id."""
+
+    code, title = "api_key_not_found", "API key not found"
+
+
+class PersonNotFound(NotFound):
+    """No account has this id."""
+
+    code, title = "person_not_found", "Account not found"
+
+
+class InvitationNotFound(NotFound):
+    """No invitation has this id."""
+
+    code, title = "invitation_not_found", "Invitation not found"
+
+
+class DataRequestNotFound(NotFound):
+    """No export or erasure of this person's data has this id."""
+
+    code, title = "data_request_not_found", "Data request not found"
+
+
 class DeadLetterNotFound(NotFound):
     """There is no dead letter with this id, or no longer."""
 
@@ -281,6 +323,18 @@ class EmailTaken(Conflict):
     code, title = "email_taken", "E-mail address taken"
 
 
+class AddressUnconfirmed(Conflict):
+    """Nobody has shown that the account's address is its owner's, so it is given nothing more."""
+
+    code, title = "address_unconfirmed", "Address not confirmed"
+
+
+class LastAdministrator(Conflict):
+    """It would leave nobody who can administrate the platform."""
+
+    code, title = "last_administrator", "Last administrator"
+
+
 class AlreadyFinished(Conflict):
     """It is over, or has begun already, so it cannot be cancelled or started."""
 
@@ -309,6 +363,20 @@ class ApprovalDecided(Conflict):
     """Somebody has decided already; a decision counts once."""
 
     code, title = "approval_decided", "Already decided"
+
+
+class ApprovalRequired(Conflict):
+    """The agent wants to do something that a person must approve first; it was not done."""
+
+    code, title = "approval_required", "Approval required"
+    approval_id: str | None = None
+    """The request for approval; None where nobody can be asked."""
+
+
+class ToolApprovalUnusable(Conflict):
+    """The approval was used, declined or not decided, has expired, or is for another agent."""
+
+    code, title = "approval_unusable", "Approval not usable"
 
 
 class ApprovalExpired(Conflict):
@@ -395,6 +463,18 @@ class RateLimited(PlatformError):
     status, code, title = 429, "rate_limited", "Rate limit reached"
     limit: int | None = None
     """Calls a minute, where that is what was reached."""
+
+
+class TooManyAttempts(RateLimited):
+    """Sign-ins failed, or mails were asked for, too often; `retry_after` says when the next is heard."""
+
+    code, title = "too_many_attempts", "Too many attempts"
+
+
+class MailUnavailable(PlatformError):
+    """No mail could be sent: nobody set it up, or Amazon SES does not take it."""
+
+    status, code, title = 503, "mail_unavailable", "Mail unavailable"
 
 
 class DeadlineExceeded(PlatformError):
@@ -519,6 +599,12 @@ class WorkflowRunFailed(PlatformError):
     """A run of another workflow, which a step waited for, has failed."""
 
     status, code, title = 502, "workflow_run_failed", "Workflow run failed"
+
+
+class PolicyUndecided(PlatformError):
+    """The policy is missing, broken or contradicts itself; nobody passes until it is mended."""
+
+    status, code, title = 503, "policy_undecided", "Policy undecided"
 
 
 class StorageUnavailable(PlatformError):

@@ -1,9 +1,10 @@
 """The environment, typed: one class per function, read once, and nothing else reads `os.environ`."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agent_platform.errors import ConfigurationError
@@ -62,12 +63,31 @@ class TokenSettings(BaseSettings):
     tokens_table: str
 
 
+class MailSettings(BaseSettings):
+    """What sends mail, and where its links lead. Without a sender no mail is sent."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    mail_from: str = ""
+    """An address or `Name <address>` of an identity that Amazon SES has verified."""
+    site_url: str = ""
+    """Where people find the site, such as `https://agents.example.com`."""
+
+
 class CatalogueSettings(BaseSettings):
     """Where the compiled catalogue lies; the default is where the layer puts it."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     catalogue_path: Path = Path("/opt/catalogue/agents.sqlite")
+
+
+class PolicySettings(BaseSettings):
+    """Where the compiled policies lie; the default is where the layer puts them."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    policies_path: Path = Path("/opt/policies")
 
 
 class DatabaseSettings(BaseSettings):
@@ -88,6 +108,49 @@ class BudgetSettings(BaseSettings):
     """USD a calendar month (UTC)."""
 
 
+_ORIGIN = re.compile(
+    r"https://(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9](?::\d{1,5})?|http://(?:localhost|127\.0\.0\.1):\d{1,5}"
+)
+"""As browsers write an origin (RFC 6454): lower case, no path, no slash at its end. Plain HTTP only on a laptop."""
+
+
+def named_origins(text: str) -> tuple[str, ...]:
+    """The origins whose pages may call the API, of a list joined by commas; none of an empty text.
+
+    Raises:
+        ValueError: one is `*`, or is no origin that a browser would send.
+    """
+    origins = tuple(dict.fromkeys(each.strip() for each in text.split(",") if each.strip()))
+    for origin in origins:
+        if "*" in origin:
+            raise ValueError(f"`{origin}` would let pages of other people's origins call the API: name each origin")
+        if not _ORIGIN.fullmatch(origin):
+            raise ValueError(
+                f"`{origin}` is no origin: write it as `https://app.example.com`, in lower case and without a path, "
+                "or as `http://localhost:<port>`"
+            )
+    return origins
+
+
+class CorsSettings(BaseSettings):
+    """Which pages of other origins may call the API; the site itself has the API's own origin."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    cors_origins: str = ""
+    """`https://host[:port]` of each, joined by commas."""
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _named(cls, text: str) -> str:
+        return ",".join(named_origins(text))
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins, one by one."""
+        return named_origins(self.cors_origins)
+
+
 class EgressSettings(BaseSettings):
     """Which private addresses requests to the outside may reach all the same: for a laptop and its tests."""
 
@@ -97,7 +160,7 @@ class EgressSettings(BaseSettings):
     """`address:port` of each, joined by commas; None where the deployment knows no such thing."""
 
 
-class GovernanceSettings(BudgetSettings):
+class GovernanceSettings(BudgetSettings, PolicySettings, EgressSettings):
     """What executions are held to: tables of shared state, and the limits where nobody set others."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
@@ -106,12 +169,13 @@ class GovernanceSettings(BudgetSettings):
     response_cache_table: str
     circuits_table: str
     sessions_table: str
+    approvals_table: str
     payloads_bucket: str
     calls_per_minute: Annotated[int, Field(gt=0)] = 120
     """How often a principal may call one agent, unless its definition names `limits.rate_per_minute`."""
 
 
-class RunAgentSettings(CommonSettings, ClaudeSettings, CatalogueSettings, GovernanceSettings):
+class RunAgentSettings(CommonSettings, ClaudeSettings, CatalogueSettings, GovernanceSettings, CorsSettings):
     """Environment of `functions/run_agent`."""
 
     agent_group: str
@@ -133,9 +197,25 @@ class InitializationSettings(BaseSettings):
     aws_lambda_initialization_type: str = "on-demand"
 
 
-class ApiSettings(CommonSettings, TokenSettings, CatalogueSettings, DatabaseSettings, BudgetSettings, EgressSettings):
+class ApiSettings(
+    CommonSettings,
+    TokenSettings,
+    CatalogueSettings,
+    DatabaseSettings,
+    BudgetSettings,
+    EgressSettings,
+    CorsSettings,
+    MailSettings,
+    PolicySettings,
+):
     """Environment of `functions/api`."""
 
+    send_mail_function_name: str = ""
+    """What sends the letters of accounts."""
+    process_personal_data_function_name: str = ""
+    """What exports and erases the data of a person."""
+    attempts_per_source: Annotated[int, Field(gt=1)] = 100
+    """How many failed sign-ins, registrations and the like one address may make within fifteen minutes, of each."""
     executions_table: str
     sessions_table: str
     batches_table: str
@@ -176,9 +256,11 @@ class ApiSettings(CommonSettings, TokenSettings, CatalogueSettings, DatabaseSett
     """Lambda says which version of the function this is."""
 
 
-class TriggerWorkflowSettings(CommonSettings, DatabaseSettings):
+class TriggerWorkflowSettings(CommonSettings, DatabaseSettings, PolicySettings):
     """Environment of `functions/trigger_workflow`."""
 
+    tokens_table: str
+    """Where API keys are: a trigger that one made ends with it."""
     runs_table: str
     approvals_table: str
     executions_table: str
@@ -206,8 +288,46 @@ class RunBatchSettings(CommonSettings, CatalogueSettings):
     payloads_bucket: str
 
 
+class SendMailSettings(CommonSettings, MailSettings):
+    """Environment of `functions/send_mail`."""
+
+    tokens_table: str
+
+
+class ProcessPersonalDataSettings(CommonSettings, DatabaseSettings):
+    """Environment of `functions/process_personal_data`."""
+
+    refresh_token_seconds: Seconds = 30 * 24 * 3600
+    """How long revocations must be known."""
+    tokens_table: str
+    accounts_table: str
+    executions_table: str
+    sessions_table: str
+    batches_table: str
+    runs_table: str
+    approvals_table: str
+    webhooks_table: str
+    dead_letters_table: str
+    response_cache_table: str
+    payloads_bucket: str
+    run_batch_state_machine_arn: str
+    schedule_group: str
+    event_bus_name: str
+    trigger_rule_prefix: str
+
+
+class RotateSigningKeysSettings(CommonSettings):
+    """Environment of `functions/rotate_signing_keys`."""
+
+    longest_token_seconds: Seconds = 900
+    """How long an access token is good at most: so long the former key goes on verifying."""
+
+
 class AuthorizeSettings(CommonSettings, TokenSettings):
     """Environment of `functions/authorize`."""
+
+    usage_key_prefix: str = ""
+    """How the keys of the gateway's usage plans begin, one for each class of callers; empty without such plans."""
 
 
 class TrackWorkflowSettings(CommonSettings):
@@ -224,6 +344,8 @@ class TrackWorkflowSettings(CommonSettings):
 class MigrateDatabaseSettings(CommonSettings, DatabaseSettings, CatalogueSettings):
     """Environment of `functions/migrate_database`."""
 
+    tokens_table: str
+    refresh_token_seconds: Seconds = 30 * 24 * 3600
     state_machine_arn_base: str = ""
     """The ARN of any state machine of this account, as far as its name."""
     workflow_machine_prefix: str = ""

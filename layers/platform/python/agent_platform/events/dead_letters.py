@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent_platform.storage.queues import Queue
 
-Source = Literal["relay-bus", "relay-kafka", "projections", "webhooks", "tracking", "triggers"]
+Source = Literal[
+    "relay-bus", "relay-kafka", "projections", "webhooks", "tracking", "triggers", "mails", "personal-data"
+]
 
 UNDELIVERED = "webhook_undelivered"
 """The code of a letter about a delivery that a receiver did not take until the last try."""

@@ -15,7 +15,9 @@ def agent_executed(execution: Execution, table: str) -> OutboxEvent:
         traceparent=traceparent_in(execution.trace_id, span_id_of(execution.id)),
         # Why something was handed to a person may quote the input.
         data=execution.model_dump(
-            mode="json", exclude={"input": True, "output": True, "trace_id": True, "escalation": {"reason"}}
+            mode="json",
+            exclude=dict.fromkeys(("input", "output", "trace_id", "tool_approval_id"), True)
+            | {"escalation": {"reason"}},
         ),
     )
     return OutboxEvent(

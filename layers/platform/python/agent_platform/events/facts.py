@@ -92,6 +92,7 @@ class AgentExecuted(Fact):
         description="How many pieces of personal data were taken out of input and output, by kind"
     )
     owner: str = Field(description="Id of the user who asked")
+    key_id: str | None = Field(default=None, description="The API key that they asked with; null without one")
     parent_id: str | None = Field(description="The execution whose agent put this one to work")
     session_id: str | None = Field(description="The conversation that this is a turn of")
     batch_id: str | None = Field(description="The batch that this is a line of")

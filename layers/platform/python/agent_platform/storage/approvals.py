@@ -150,17 +150,28 @@ class ApprovalRepository:
             delivered: False where its decision must still reach the run.
         """
         made = StoredApproval(changed, token or stored.token, stored.revision + 1)
-        before, after = _listings(stored.approval), _listings(changed)
-        gone = {_candidate(each) for each in before} - {_candidate(each) for each in after}
-        items = [self._put(_head(made), unless_changed_since=stored.revision)]
-        items += [self._put(each) for each in after]
-        items += [self._delete(changed.id, candidate) for candidate in sorted(gone)]
+        items = self._instead(stored, made)
         if delivered:
             items.append(self._delete(changed.id, UNDELIVERED))
         else:
             mark = {**_key(changed.id, UNDELIVERED), "summary": {"S": "{}"}, "expires_at": _expiry(changed)}
             items.append(self._put(mark))
         return made if write_together(lambda: items, (), doing="Updating the approval") is None else None
+
+    def rewrite(self, stored: StoredApproval, changed: Approval) -> bool:
+        """Write other words of the same decision, on its way or not; False where somebody changed it since."""
+        made = StoredApproval(changed, stored.token, stored.revision + 1)
+        return write_together(lambda: self._instead(stored, made), (), doing="Rewriting the approval") is None
+
+    def remove(self, stored: StoredApproval) -> bool:
+        """Remove all there is of one, as if nobody had been asked; False where somebody changed it since."""
+        approval = stored.approval
+        head = self._delete(approval.id, HEAD)
+        head["Delete"] |= _unless_changed_since(stored.revision)  # type: ignore[typeddict-item]
+        claim = _claim(approval.run_id, approval.place, approval.step_id)
+        items = [head, self._delete(claim, HEAD), self._delete(approval.id, UNDELIVERED)]
+        items += [self._delete(approval.id, _candidate(each)) for each in _listings(approval)]
+        return write_together(lambda: items, (), doing="Removing the approval") is None
 
     def mark_delivered(self, stored: StoredApproval) -> bool:
         """Note that the decision has reached the run; False where the approval was changed since it was read."""
@@ -208,6 +219,14 @@ class ApprovalRepository:
         following = encode_cursor([page[-1].id], **query) if len(newest) > limit else None
         return ApprovalPage(items=page, next_cursor=following)
 
+    def _instead(self, stored: StoredApproval, made: StoredApproval) -> "list[TransactWriteItemTypeDef]":
+        """What writes one instead of the other, as long as nobody changed it since."""
+        before, after = _listings(stored.approval), _listings(made.approval)
+        gone = {_candidate(each) for each in before} - {_candidate(each) for each in after}
+        items = [self._put(_head(made), unless_changed_since=stored.revision)]
+        items += [self._put(each) for each in after]
+        return items + [self._delete(made.approval.id, candidate) for candidate in sorted(gone)]
+
     def _item(self, approval_id: str, candidate: str = HEAD) -> Mapping[str, Any] | None:
         with storage_errors("Reading the approval"):
             return (
@@ -243,10 +262,7 @@ class ApprovalRepository:
     def _put(self, item: Mapping[str, Any], unless_changed_since: int | None = None) -> "TransactWriteItemTypeDef":
         put: dict[str, Any] = {"TableName": self.table, "Item": item}
         if unless_changed_since is not None:
-            put |= {
-                "ConditionExpression": "revision = :revision",
-                "ExpressionAttributeValues": {":revision": {"N": str(unless_changed_since)}},
-            }
+            put |= _unless_changed_since(unless_changed_since)
         return {"Put": put}  # type: ignore[typeddict-item]
 
     def _delete(self, approval_id: str, candidate: str) -> "TransactWriteItemTypeDef":
@@ -260,6 +276,13 @@ def not_found(approval_id: str) -> ApprovalNotFound:
 
 def _key(approval_id: str, candidate: str = HEAD) -> dict[str, Any]:
     return {"id": {"S": approval_id}, "candidate": {"S": candidate}}
+
+
+def _unless_changed_since(revision: int) -> dict[str, Any]:
+    return {
+        "ConditionExpression": "revision = :revision",
+        "ExpressionAttributeValues": {":revision": {"N": str(revision)}},
+    }
 
 
 def _claim(run_id: str, place: str, step_id: str) -> str:
@@ -293,6 +316,11 @@ def _head(stored: StoredApproval) -> dict[str, Any]:
         "document": {"S": json.dumps(document, ensure_ascii=False, separators=(",", ":"))},
         "expires_at": _expiry(approval),
     }
+
+
+def stored_in(item: Mapping[str, Any]) -> StoredApproval | None:
+    """The approval whose head an item of the table is; None where it is another item."""
+    return _stored(item) if "run_id" in item else None
 
 
 def _stored(item: Mapping[str, Any]) -> StoredApproval:

@@ -170,16 +170,16 @@ class BatchRepository:
         return batch
 
     def change(self, batch: Batch, **changes: Any) -> Batch | None:
-        """Write `batch` with changes, if its status is what it was; None where somebody was faster."""
+        """Write `batch` with changes, if its status and owner are what they were; None where somebody was faster."""
         client, changed = dynamodb(), batch.model_copy(update=changes)
         with storage_errors("Updating the batch"):
             try:
                 client.put_item(
                     TableName=self.table,
                     Item=_item(changed),
-                    ConditionExpression="#status = :was",
-                    ExpressionAttributeNames={"#status": "status"},
-                    ExpressionAttributeValues={":was": {"S": batch.status}},
+                    ConditionExpression="#status = :was AND #owner = :owner",
+                    ExpressionAttributeNames={"#status": "status", "#owner": "owner"},
+                    ExpressionAttributeValues={":was": {"S": batch.status}, ":owner": {"S": batch.owner}},
                 )
             except client.exceptions.ConditionalCheckFailedException:
                 return None

@@ -104,6 +104,7 @@ class ExecutionSummary(BaseModel):
     batch_id: str | None = Field(default=None, description="The batch that this is a line of")
     run_id: str | None = Field(default=None, description="The run of a workflow that this is a part of")
     step_id: str | None = Field(default=None, description="The step of that run")
+    key_id: str | None = Field(default=None, description="The API key that it was asked with; null for a person")
 
 
 class Execution(ExecutionSummary):
@@ -117,6 +118,9 @@ class Execution(ExecutionSummary):
     tool_calls: int = Field(description="How often the model called a tool")
     finished_at: Timestamp | None = Field(description="None as long as it is queued or running")
     trace_id: str
+    tool_approval_id: str | None = Field(
+        default=None, description="The request for approval that it ended with; null unless a person must decide on one"
+    )
     redactions: dict[str, int] = Field(
         default={}, description="How many pieces of personal data were taken out of input and output, by kind"
     )
@@ -472,7 +476,7 @@ class ExecutionRepository:
             lambda condition: dynamodb().put_item(
                 TableName=self.table, Item=_item(document | {"status": status}), **condition
             ),
-            document["status"],
+            document,
         )
 
     def _opened(self, execution: Execution) -> bool:
@@ -489,15 +493,18 @@ class ExecutionRepository:
                 return False
             return True
 
-    def _if_status(self, doing: str, write: Callable[[dict[str, Any]], object], status: str) -> bool:
+    def _if_status(self, doing: str, write: Callable[[dict[str, Any]], object], document: Mapping[str, Any]) -> bool:
         client = dynamodb()
         with storage_errors(doing):
             try:
                 write(
                     {
-                        "ConditionExpression": "#status = :status",
-                        "ExpressionAttributeNames": {"#status": "status"},
-                        "ExpressionAttributeValues": {":status": {"S": status}},
+                        "ConditionExpression": "#status = :status AND #owner = :owner",
+                        "ExpressionAttributeNames": {"#status": "status", "#owner": "owner"},
+                        "ExpressionAttributeValues": {
+                            ":status": {"S": document["status"]},
+                            ":owner": {"S": document["owner"]},
+                        },
                     }
                 )
             except client.exceptions.ConditionalCheckFailedException:

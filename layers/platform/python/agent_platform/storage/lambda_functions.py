@@ -1,4 +1,4 @@
-"""Functions of the platform that are invoked by name, their answer waited for."""
+"""Functions of the platform that are invoked by name."""
 
 import json
 from functools import lru_cache
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from agent_platform.errors import ConfigurationError, DeadlineExceeded, FunctionFailed, StorageUnavailable
 
 if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
     from mypy_boto3_lambda import LambdaClient
 
 _DEPLOYMENT_FAULTS = frozenset({"AccessDeniedException", "ResourceNotFoundException", "ValidationException"})
@@ -21,6 +22,23 @@ def lambda_client(answer_seconds: int) -> "LambdaClient":
 
     config = Config(connect_timeout=2, read_timeout=answer_seconds, retries={"total_max_attempts": 1})
     return boto3.client("lambda", config=config)
+
+
+def invoke_later(name: str, payload: dict[str, Any]) -> None:
+    """Hand an event over for a function to work on, its answer waited for by nobody; Lambda tries it again.
+
+    Raises:
+        StorageUnavailable: Lambda does not answer, or throttles; nothing was begun.
+        ConfigurationError: there is no such function, or the right to invoke it is missing.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        lambda_client(3).invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(payload).encode())
+    except ClientError as error:
+        raise _refused(name, error) from error
+    except BotoCoreError as error:
+        raise StorageUnavailable(f"Invoking {name} failed: Lambda does not answer ({type(error).__name__}).") from error
 
 
 def invoke(name: str, payload: dict[str, Any], *, answer_seconds: int = 25) -> Any:
@@ -44,10 +62,7 @@ def invoke(name: str, payload: dict[str, Any], *, answer_seconds: int = 25) -> A
         answer = lambda_client(answer_seconds).invoke(FunctionName=name, Payload=json.dumps(payload).encode())
         told = json.loads(answer["Payload"].read() or b"null")
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "unknown")
-        if code in _DEPLOYMENT_FAULTS:
-            raise ConfigurationError(f"Invoking {name} failed: Lambda answered {code}: {error}") from error
-        raise StorageUnavailable(f"Invoking {name} failed: Lambda answered {code}. Try again shortly.") from error
+        raise _refused(name, error) from error
     except (ReadTimeoutError, ConnectionClosedError, ResponseStreamingError) as error:
         raise DeadlineExceeded(
             f"{name} did not answer within {answer_seconds} s, or the line broke: it may still be at work. "
@@ -60,3 +75,10 @@ def invoke(name: str, payload: dict[str, Any], *, answer_seconds: int = 25) -> A
         message = str(said.get("errorMessage") or "it gave no reason")[:_MESSAGE_CHARACTERS]
         raise FunctionFailed(f"{name} failed: {message}", kind=str(said.get("errorType") or answer["FunctionError"]))
     return told
+
+
+def _refused(name: str, error: "ClientError") -> ConfigurationError | StorageUnavailable:
+    code = error.response.get("Error", {}).get("Code", "unknown")
+    if code in _DEPLOYMENT_FAULTS:
+        return ConfigurationError(f"Invoking {name} failed: Lambda answered {code}: {error}")
+    return StorageUnavailable(f"Invoking {name} failed: Lambda answered {code}. Try again shortly.")

@@ -26,6 +26,8 @@ BATCHES = "batches/"
 """Uploads, lines and results of batches."""
 RUNS = "runs/"
 """What is large in runs of workflows: inputs, outputs of steps, lists of maps. Lives as long as executions."""
+EXPORTS = "exports/"
+"""What people asked to be told of themselves, for 7 days. No reference from outside either."""
 DEAD_LETTERS = "dead_letters/"
 """What is large in dead letters. Of no caller's naming, so it is no reference from outside."""
 

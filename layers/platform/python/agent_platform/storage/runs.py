@@ -15,6 +15,7 @@ from agent_platform.storage.dynamodb import dynamodb, storage_errors
 from agent_platform.storage.executions import PAGE, PAGES, RETENTION_DAYS, Failure, Timestamp, Usd
 from agent_platform.storage.outbox import OutboxEvent
 from agent_platform.storage.payloads import RUNS, PayloadStore, compact, is_large
+from agent_platform.storage.principal_document import PrincipalDocument
 from agent_platform.storage.transactions import write_together
 
 if TYPE_CHECKING:
@@ -40,17 +41,6 @@ class RunSource(BaseModel):
     kind: Literal["api", "schedule", "event", "workflow"] = "api"
     id: str | None = Field(default=None, description="The trigger, or the run whose step started this one")
     depth: int = Field(default=0, description="How many runs led to this one, each started by what came of the last")
-
-
-class RunPrincipal(BaseModel):
-    """As whom a run asks agents: what its state machine gets of whoever started it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    user_id: str
-    email: str = ""
-    roles: tuple[str, ...] = ()
-    key_id: str | None = None
 
 
 class RunSummary(BaseModel):
@@ -92,7 +82,7 @@ class Run(RunSummary):
     redrives: int = Field(default=0, description="How often Step Functions was told to go on from where it failed")
     machine_arn: str = Field(description="What was started: a version of a state machine, or the machine itself")
     execution_arn: str
-    principal: RunPrincipal
+    principal: PrincipalDocument
     states: dict[str, str] = Field(default={}, description="The step of each state of its machine")
     keep: tuple[tuple[str | int, ...], ...] = Field(
         default=(), description="Paths inside the input that the state machine itself looks at"
@@ -172,22 +162,19 @@ class RunRepository:
             RunNotFound: there is none, or it belongs to somebody else.
             PayloadMissing: a large input or output is not where the run says.
         """
-        run = self.stored(run_id)
-        if owner is not None and run.owner != owner:
-            raise _not_found(run_id)
-        return self.whole(run)
+        return self.whole(self.stored(run_id, owner=owner))
 
-    def stored(self, run_id: str) -> Run:
-        """One run as it is stored, whoever it belongs to: `input_ref` and `output_ref` name what is large.
+    def stored(self, run_id: str, *, owner: str | None = None) -> Run:
+        """One run as it is stored: `input_ref` and `output_ref` name what is large. With `owner`, only if it is theirs.
 
         Raises:
-            RunNotFound: there is none.
+            RunNotFound: there is none, or it belongs to somebody else.
         """
         with storage_errors("Reading the run"):
             item = dynamodb().get_item(TableName=self.table, Key={"id": {"S": run_id}}, ConsistentRead=True).get("Item")
         if not item or "document" not in item:
             raise _not_found(run_id)
-        return _run(item)
+        return self._of(owner, _run(item))
 
     def whole(self, run: Run) -> Run:
         """The run with what it refers to.
@@ -274,15 +261,19 @@ class RunRepository:
 
     def _replace(self, run: Run, event: OutboxEvent, condition: str, attempt: int, doing: str) -> Run:
         stored = self._referring(run)
-        values: dict[str, Any] = {":running": {"S": "running"}, ":attempt": {"N": str(attempt)}}
+        values: dict[str, Any] = {
+            ":running": {"S": "running"},
+            ":attempt": {"N": str(attempt)},
+            ":owner": {"S": run.owner},
+        }
         if ":succeeded" in condition:
             values[":succeeded"] = {"S": "succeeded"}
         put: TransactWriteItemTypeDef = {
             "Put": {
                 "TableName": self.table,
                 "Item": _item(stored),
-                "ConditionExpression": condition,
-                "ExpressionAttributeNames": {"#status": "status"},
+                "ConditionExpression": f"#owner = :owner AND {condition}",
+                "ExpressionAttributeNames": {"#status": "status", "#owner": "owner"},
                 "ExpressionAttributeValues": values,
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
@@ -290,7 +281,14 @@ class RunRepository:
         found = write_together(lambda: [put, {"Put": event.put()}], (), doing=doing)
         if found is None:
             return stored
-        return _run(found) if found else self.stored(run.id)
+        return self._of(run.owner, _run(found)) if found else self.stored(run.id, owner=run.owner)
+
+    @staticmethod
+    def _of(owner: str | None, run: Run) -> Run:
+        """The run, if it is the owner's."""
+        if owner is not None and run.owner != owner:
+            raise _not_found(run.id)
+        return run
 
     def _referring(self, run: Run) -> Run:
         """The run as it is stored; what is too large lies in the bucket before anything refers to it."""

@@ -165,6 +165,22 @@ class DeliveryRepository:
         following = encode_cursor([items[-1].id], deliveries_of=webhook_id) if more else None
         return DeliveryPage(items=items, next_cursor=following)
 
+    def remove_of(self, webhook_id: str) -> None:
+        """Delete the log of a webhook, with what is still to be delivered."""
+        with storage_errors("Deleting deliveries"):
+            pages = (
+                dynamodb()
+                .get_paginator("query")
+                .paginate(
+                    TableName=self.table,
+                    KeyConditionExpression="pk = :webhook",
+                    ExpressionAttributeValues={":webhook": {"S": _partition(webhook_id)}},
+                    ProjectionExpression="pk, sk",
+                )
+            )
+            for item in (each for page in pages for each in page["Items"]):
+                dynamodb().delete_item(TableName=self.table, Key={"pk": item["pk"], "sk": item["sk"]})
+
     def claim(
         self, webhook_id: str, event_id: str, number: int, *, now: datetime, until: datetime
     ) -> Claimed | Busy | None:
