@@ -212,13 +212,16 @@ def statements(value: Any) -> Iterator[dict[str, Any]]:
             yield from statements(each)
 
 
-def test_denials_by_network_are_refused_where_everybody_comes_through_an_edge_location(tmp_path: Path) -> None:
+def test_denials_by_network_are_refused_where_everybody_comes_through_an_edge_location(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     denials = tmp_path / "denials.json"
     denials.write_text('{"networks": {"office": ["203.0.113.0/24"]}, "windows": {}, "denials": []}')
+    monkeypatch.setattr("infra_cdk.app.DENIALS", denials)
     for stage in STAGES.values():
         if stage.web:
             with pytest.raises(ConfigurationError, match="names networks"):
-                check_networks(stage, denials)
+                compose(App(context=CONTEXT, analytics_reporting=False), stage, [])
         else:
             check_networks(stage, denials)
 
