@@ -14,12 +14,14 @@ PYTHON := .venv/bin/python
 BOOTSTRAP := sh infra_cdk/local/bootstrap.sh
 STAGE ?= dev
 CATALOGUE := build/catalogue/agents.sqlite
+FINDING := build/finding/passages/passages.json
 WORKFLOWS := build/catalogue/workflows.json
 SITE := web/dist/index.html
 POLICY := build/policies/enforced.json
 # Folders count as well: a file that is gone changes its folder.
 DEFINITIONS := $(shell find agent_defs ! -name '*.md' 2>/dev/null)
 COMPILER := $(wildcard layers/platform/python/agent_platform/agents/*.py)
+FINDER := $(wildcard layers/platform/python/agent_platform/finding/*.py)
 SPECS := $(shell find statemachines -name '*.yaml' -o -name '*.asl.json' -o -type d 2>/dev/null)
 SPEC_COMPILER := $(shell find layers/platform/python/agent_platform/workflows -name '*.py' 2>/dev/null)
 POLICY_SOURCES := $(shell find layers/policies 2>/dev/null)
@@ -98,7 +100,7 @@ workflows: .venv/.synced ## compile the shipped workflows anew: statemachines/*.
 workflows-check: .venv/.synced ## check every shipped workflow
 	$(PYTHON) -m agent_platform.workflows.compile --check
 
-catalogue: $(CATALOGUE) $(WORKFLOWS) $(POLICY) ## put the agents, the shipped workflows and the policies into one file each
+catalogue: $(CATALOGUE) $(FINDING) $(WORKFLOWS) $(POLICY) ## put the agents, the shipped workflows and the policies into one file each
 
 web: $(SITE) ## build the web site
 
@@ -131,6 +133,9 @@ clean: ## delete what was built and installed (not what runs have kept: that is 
 
 $(CATALOGUE): $(DEFINITIONS) $(COMPILER) | .venv/.synced
 	@$(PYTHON) -m agent_platform.agents.compile
+
+$(FINDING): $(CATALOGUE) $(FINDER) | .venv/.synced
+	@$(PYTHON) -m agent_platform.finding.compile
 
 $(WORKFLOWS): $(SPECS) $(SPEC_COMPILER) $(DEFINITIONS) $(COMPILER) | .venv/.synced
 	@$(PYTHON) -m agent_platform.workflows.compile

@@ -6,7 +6,7 @@ from typing import Any
 
 from constructs import Node
 
-from infra_cdk.repository import CATALOGUE, PLATFORM, POLICIES
+from infra_cdk.repository import CATALOGUE, FINDING, PLATFORM, POLICIES
 
 DATABASE_FIELDS = ("host", "port", "username", "password", "dbname")
 
@@ -36,6 +36,7 @@ class Checkout:
             "PLATFORM_PYTHON": self.python,
             "PLATFORM_PYTHONPATH": str(PLATFORM),
             "CATALOGUE_PATH": str(CATALOGUE),
+            "FINDING_PATH": str(FINDING),
             "POLICIES_PATH": str(POLICIES),
             **self.otel,
         }

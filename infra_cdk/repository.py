@@ -5,6 +5,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 AGENT_DEFS = ROOT / "agent_defs"
 CATALOGUE = ROOT / "build" / "catalogue" / "agents.sqlite"
+FINDING = ROOT / "build" / "finding"
 WORKFLOWS = ROOT / "build" / "catalogue" / "workflows.json"
 POLICIES = ROOT / "build" / "policies"
 FUNCTIONS = ROOT / "functions"
@@ -13,6 +14,11 @@ MIGRATIONS = PLATFORM / "agent_platform" / "storage" / "migrations"
 REQUIREMENTS = ROOT / "layers" / "requirements"
 STATE_MACHINES = ROOT / "statemachines"
 WEB_BUILD = ROOT / "web" / "dist"
+
+
+def finding_files() -> list[Path]:
+    """What finding agents needs beside the catalogue; the names of an index differ from build to build."""
+    return sorted(path for path in FINDING.rglob("*") if path.is_file())
 
 
 def policy_files() -> list[Path]:

@@ -203,6 +203,27 @@ class BuiltFiles:
         return True
 
 
+@jsii.implements(ILocalBundling)
+class Together:
+    """Builds one asset from several builders, one after the other."""
+
+    def __init__(self, *builders: Requirements | BuiltFiles) -> None:
+        self._builders = builders
+
+    @property
+    def asset_hash(self) -> str:
+        """Changes with any of them."""
+        return digest(*(builder.asset_hash for builder in self._builders))
+
+    def try_bundle(self, output_dir: str, *_: object, **__: object) -> bool:
+        """Build all of them into `output_dir`.
+
+        Raises:
+            BundlingError: one of them cannot be built.
+        """
+        return all(builder.try_bundle(output_dir) for builder in self._builders)
+
+
 def _strip(target: Path) -> None:
     """Drop what no function reads: scripts, type stubs, tests, other services of AWS, the installer's notes.
 

@@ -7,11 +7,29 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra_cdk.constructs.bundling import BuiltFiles, Requirements, SourceTrees, bundling_by
-from infra_cdk.repository import CATALOGUE, PLATFORM, REQUIREMENTS, ROOT, WORKFLOWS, policy_files
+from infra_cdk.constructs.bundling import BuiltFiles, Requirements, SourceTrees, Together, bundling_by
+from infra_cdk.repository import (
+    CATALOGUE,
+    FINDING,
+    PLATFORM,
+    REQUIREMENTS,
+    ROOT,
+    WORKFLOWS,
+    finding_files,
+    policy_files,
+)
 
 LayerName = Literal[
-    "platform", "base", "claude", "kafka", "postgres", "catalogue", "traced_base", "policy_base", "traced_policy_base"
+    "platform",
+    "base",
+    "claude",
+    "kafka",
+    "postgres",
+    "catalogue",
+    "finding",
+    "traced_base",
+    "policy_base",
+    "traced_policy_base",
 ]
 
 ARCHITECTURE = lambda_.Architecture.ARM_64
@@ -74,13 +92,23 @@ class PlatformLayers(Construct):
         built = BuiltFiles(files, remedy="run `make catalogue`")
         return self._layer("Catalogue", built, "The compiled agents, the shipped workflows and the compiled policies")
 
+    @cached_property
+    def _finding(self) -> lambda_.LayerVersion:
+        # Packages and what they read in one layer: a function takes five.
+        packages = Requirements(REQUIREMENTS / "finding.txt", below=(REQUIREMENTS / "base.txt",))
+        files = {f"finding/{path.relative_to(FINDING).as_posix()}": path for path in finding_files()}
+        # Named even where nothing is built: then the deploy says how to build it.
+        files.setdefault("finding/text/meta.json", FINDING / "text" / "meta.json")
+        built = BuiltFiles(files, remedy="run `make catalogue`")
+        return self._layer("Finding", Together(packages, built), "Search and routing: index, sentence model, packages")
+
     def _on_base(self, construct_id: str, lock: str, description: str) -> lambda_.LayerVersion:
         return self._layer(
             construct_id, Requirements(REQUIREMENTS / lock, below=(REQUIREMENTS / "base.txt",)), description
         )
 
     def _layer(
-        self, construct_id: str, builder: Requirements | SourceTrees | BuiltFiles, description: str
+        self, construct_id: str, builder: Requirements | SourceTrees | BuiltFiles | Together, description: str
     ) -> lambda_.LayerVersion:
         code = lambda_.Code.from_asset(
             str(ROOT / "layers"), asset_hash=builder.asset_hash, bundling=bundling_by(builder)

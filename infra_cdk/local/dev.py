@@ -81,6 +81,7 @@ class DevRun(Run):
                 self._groups = _groups()
             if _any_below(changed, (AGENTS,)):
                 self._compile("The compiler of the agent definitions", "agent_platform.agents.compile", "catalogue")
+                self._compile("The index of the agents", "agent_platform.finding.compile", "catalogue")
             if _any_below(changed, (POLICIES,)):
                 self._compile("The compiler of the policies", "agent_platform.identity.policy.compile", "policies")
             if _any_below(changed, (AGENTS, POLICIES, *CODE)):

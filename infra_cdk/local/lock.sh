@@ -15,7 +15,7 @@ lock() {
 }
 
 lock dev --python-version 3.13 --upgrade
-for group in base claude kafka policy postgres tracing; do
+for group in base claude finding kafka policy postgres tracing; do
     lock "$group" --python-version 3.13 --constraint "$locks/dev.txt"
 done
 lock emulator --python-version 3.13 --upgrade

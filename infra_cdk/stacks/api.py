@@ -136,7 +136,7 @@ class ApiStack(Stack):
             around=self._around,
             folder="api",
             description="the control plane: accounts, catalogue, executions, workflows",
-            layers=["platform", "policy_base", "postgres", "catalogue"],
+            layers=["platform", "policy_base", "postgres", "catalogue", "finding"],
             timeout=Duration.seconds(API_SECONDS),
             network=data.network,
             environment={

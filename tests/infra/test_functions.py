@@ -111,7 +111,7 @@ def test_a_function_gets_only_the_layers_whose_packages_it_imports(dev: Synthesi
 
     assert layers == {
         "Authorize": {"Platform", "Base"},
-        "Api": {"Platform", "PolicyBase", "Postgres", "Catalogue"},
+        "Api": {"Platform", "PolicyBase", "Postgres", "Catalogue", "Finding"},
         "MigrateDatabase": {"Platform", "Base", "Postgres", "Catalogue"},
         "RelayEvents": {"Platform", "Base"},
         "ProjectEvents": {"Platform", "Base", "Postgres"},

@@ -82,6 +82,14 @@ class CatalogueSettings(BaseSettings):
     catalogue_path: Path = Path("/opt/catalogue/agents.sqlite")
 
 
+class FindingSettings(BaseSettings):
+    """Where lies what finding agents needs beside the catalogue; the default is where the layer puts it."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    finding_path: Path = Path("/opt/finding")
+
+
 class PolicySettings(BaseSettings):
     """Where the compiled policies lie; the default is where the layer puts them."""
 
@@ -201,6 +209,7 @@ class ApiSettings(
     CommonSettings,
     TokenSettings,
     CatalogueSettings,
+    FindingSettings,
     DatabaseSettings,
     BudgetSettings,
     EgressSettings,
