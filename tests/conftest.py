@@ -17,6 +17,7 @@ from agent_platform.llm.sdk import ClaudeClient
 from agent_platform.observability import get_logger
 from agent_platform.settings import ClaudeSettings
 from tests.fakes.aws import aws, executions_table, governance_tables
+from tests.fakes.catalogue import finding_beside
 from tests.fakes.emulator import emulated_aws, emulated_aws_process, emulated_tables
 from tests.fakes.environment import isolate_environment
 from tests.fakes.network import forbid_network
@@ -81,6 +82,12 @@ def catalogue(catalogue_file: Path) -> Iterator[Catalogue]:
     opened = Catalogue(catalogue_file)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def finding_folder(catalogue_file: Path) -> Path:
+    """What finding the starter agents needs; texts that `make catalogue` has read are not read again."""
+    return finding_beside(catalogue_file)
 
 
 @pytest.fixture(scope="session")

@@ -54,6 +54,7 @@ ACTIONS: dict[str, Action] = {
     "erase_me": "account:manage",
     # The catalogue
     "list_agents": "agents:read",
+    "route_ask": "agents:read",
     "list_groups": "agents:read",
     "list_tags": "agents:read",
     "unknown_group": "agents:read",

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from agent_platform.analytics.exposition import PlatformMetrics
     from agent_platform.analytics.manager import AnalyticsManager
     from agent_platform.events.redrive import Redrive
+    from agent_platform.finding.routing import Router
+    from agent_platform.finding.search import AgentSearch
     from agent_platform.identity.account_security import AccountSecurity
     from agent_platform.identity.letters import Order
     from agent_platform.identity.one_time_tokens import OneTimeTokens
@@ -53,6 +55,20 @@ class Services:
     def catalogue(self) -> Catalogue:
         """The compiled catalogue of agents."""
         return Catalogue(self._settings.catalogue_path)
+
+    @cached_property
+    def search(self) -> "AgentSearch":
+        """The catalogue by words."""
+        from agent_platform.finding.search import AgentSearch
+
+        return AgentSearch(self.catalogue, self._settings.finding_path)
+
+    @cached_property
+    def router(self) -> "Router":
+        """Which agents do what is asked for. The first use loads the sentence model."""
+        from agent_platform.finding.routing import Router
+
+        return Router(self.catalogue, self._settings.finding_path)
 
     @cached_property
     def policies(self) -> Policies:

@@ -1,10 +1,14 @@
 """A small catalogue of agents that are made up, compiled the way the real one is."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 from agent_platform.agents.compile import write_catalogue
 from agent_platform.agents.definition import AgentDefinition
+from agent_platform.finding.compile import compile_finding
+
+BUILT = Path(__file__).parents[2] / "build/finding"
 
 GROUPS = {
     "legal": {"name": "Legal", "summary": "Contracts and compliance."},
@@ -36,6 +40,14 @@ def definition(
         "example": {"input": {"text": "in"}, "output": {"text": "out"}},
     }
     return AgentDefinition.trusted(json.dumps(document))
+
+
+@cache
+def finding_beside(catalogue: Path) -> Path:
+    """What finding its agents needs, in a folder beside it; texts that `make catalogue` has read are not read again."""
+    folder = catalogue.parent / "finding"
+    compile_finding(catalogue, folder, earlier=BUILT)
+    return folder
 
 
 def write_small_catalogue(folder: Path) -> Path:

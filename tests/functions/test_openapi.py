@@ -68,7 +68,8 @@ def test_the_routes_are_those_of_the_contract():
     assert set(OPERATIONS) == {
         *PUBLIC,
         *("POST /api/v1/auth/password", "POST /api/v1/auth/verify-email/send", "POST /api/v1/auth/revoke-all"),
-        *("POST /api/v1/auth/logout", "GET /api/v1/me", "GET /api/v1/groups", "GET /api/v1/tags", "GET /api/v1/agents"),
+        *("POST /api/v1/auth/logout", "GET /api/v1/me", "GET /api/v1/groups", "GET /api/v1/tags"),
+        *("GET /api/v1/agents", "POST /api/v1/agents/route"),
         *("GET /api/v1/executions", "GET /api/v1/executions/{execution_id}"),
         "POST /api/v1/executions/{execution_id}/cancel",
         *("POST /api/v1/batches", "GET /api/v1/batches", "GET /api/v1/batches/{batch_id}"),

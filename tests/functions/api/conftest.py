@@ -33,7 +33,7 @@ from tests.fakes.aws import (
     store_secret,
     tokens_table,
 )
-from tests.fakes.catalogue import write_small_catalogue
+from tests.fakes.catalogue import finding_beside, write_small_catalogue
 from tests.fakes.gateway import Answer, Gateway, event_loop
 from tests.fakes.postgres import Server, database
 
@@ -129,6 +129,7 @@ def settings(
         webhooks_queue_url=WEBHOOKS_QUEUE_URL,
         webhook_secret_arn=WEBHOOK_SECRET,
         catalogue_path=catalogue,
+        finding_path=finding_beside(catalogue),
         database_secret_arn=store_secret("database", postgres.secret(database)),
     )
 

@@ -70,7 +70,7 @@ def test_agents_are_found_by_words_group_and_tag(
 def test_a_search_that_finds_nothing_is_an_empty_page(platform: Platform, ada: Person, query: str) -> None:
     answer = platform.gateway.get(AGENTS, token=ada.access_token, query=query)
     assert answer.status == 200
-    assert query == "q=%00" or answer.json == {"items": [], "next_cursor": None, "total": 0}
+    assert query == "q=%00" or (answer.json["items"], answer.json["next_cursor"], answer.json["total"]) == ([], None, 0)
 
 
 @pytest.mark.parametrize(
@@ -130,3 +130,57 @@ def test_another_answer_has_another_tag(platform: Platform, ada: Person) -> None
         for query in ("", "limit=1", "group=legal")
     }
     assert len(tags) == 3
+
+
+def test_a_page_counts_what_each_further_choice_would_leave(platform: Platform, ada: Person) -> None:
+    page = platform.gateway.get(AGENTS, token=ada.access_token, query="q=review").json
+    assert sum(page["facets"]["group"].values()) == page["total"] == 7
+    narrowed = platform.gateway.get(AGENTS, token=ada.access_token, query="q=review&group=legal&model=balanced").json
+    assert narrowed["total"] == page["facets"]["group"]["legal"] == 1
+    assert narrowed["facets"]["group"] == page["facets"]["group"]
+    none = platform.gateway.get(AGENTS, token=ada.access_token, query="model=deep").json
+    assert (none["total"], none["facets"]["model"]) == (0, {"balanced": 7})
+
+
+def test_a_mistyped_word_finds_its_agent(platform: Platform, ada: Person) -> None:
+    page = platform.gateway.get(AGENTS, token=ada.access_token, query="q=confidentialty").json
+    assert page["items"][0]["id"] == "legal/nda-reviewer"
+
+
+def test_an_ask_is_routed_with_scores_and_a_reason(platform: Platform, ada: Person) -> None:
+    body = {"ask": "please read the secrecy agreement that our partner sent", "limit": 2}
+    routed = platform.gateway.post(f"{AGENTS}/route", body, token=ada.access_token).json
+    first, second = routed["agents"]
+    assert first["agent"]["id"] == "legal/nda-reviewer"
+    assert 1 >= first["score"] > second["score"] >= 0
+    assert "confidentiality agreement" in first["reason"]
+    assert routed["fits"] == (first["score"] >= routed["floor"])
+
+
+@pytest.mark.parametrize("ask", ["What will the weather be like in Lisbon?", "hello", "sing me a song, please"])
+def test_an_ask_that_no_agent_does_is_told_so(platform: Platform, ada: Person, ask: str) -> None:
+    routed = platform.gateway.post(f"{AGENTS}/route", {"ask": ask}, token=ada.access_token).json
+    assert routed["fits"] is False
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "ask"),
+        ({"ask": ""}, "ask"),
+        ({"ask": 7}, "ask"),
+        ({"ask": "x" * 2_001}, "ask"),
+        ({"ask": "x", "limit": 0}, "limit"),
+        ({"ask": "x", "limit": 21}, "limit"),
+        ({"ask": "x", "agents": []}, "agents"),
+    ],
+)
+def test_a_faulty_ask_is_refused_by_the_name_of_its_field(
+    platform: Platform, ada: Person, body: dict, field: str
+) -> None:
+    answer = platform.gateway.post(f"{AGENTS}/route", body, token=ada.access_token)
+    assert (answer.status, answer.json["errors"][0]["field"]) == (422, field)
+
+
+def test_an_ask_needs_a_token(platform: Platform) -> None:
+    assert platform.gateway.post(f"{AGENTS}/route", {"ask": "x"}).status == 401

@@ -140,6 +140,7 @@ def test_operation_ids_are_short_stable_and_unique() -> None:
         "roll_back_workflow",
         "rotate_api_key",
         "rotate_webhook_secret",
+        "route_ask",
         "send_verification",
         "set_agent_budget",
         "set_user_budget",

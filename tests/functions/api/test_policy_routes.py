@@ -32,7 +32,7 @@ def admin(platform: Platform) -> str:
 
 @pytest.fixture
 def agent_id(platform: Platform) -> str:
-    return platform.services.catalogue.search("", None, None, limit=1, cursor=None).items[0].id
+    return platform.services.catalogue.ids()[0]
 
 
 def test_roles_are_told_with_what_they_allow_and_which_are_mine(platform: Platform, ada: Person) -> None:

@@ -1,6 +1,5 @@
-"""Finding agents: by id, by words, by group and tag, page by page, whatever somebody types."""
+"""Looking agents up in a compiled catalogue: by id, by group, by tag."""
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -8,11 +7,8 @@ import pytest
 
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.compile import compile_catalogue
-from agent_platform.cursors import encode_cursor
-from agent_platform.errors import AgentNotFound, InvalidCursor
+from agent_platform.errors import AgentNotFound
 from tests.fakes.definitions import write_definition, write_vocabulary
-
-TOPICS = ("letter", "parcel", "card", "crate", "barrel", "bundle", "basket", "bottle", "carton", "casket", "coffer")
 
 
 @pytest.fixture(scope="module")
@@ -21,185 +17,27 @@ def post(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("post")
     root = folder / "agent_defs"
     write_vocabulary(root, "post", "sea")
-    for number, topic in enumerate(TOPICS):
+    for number, agent_id in enumerate(ALL):
         tags = ["logistics", "pricing", "review"] if number % 2 else ["logistics", "review", "safety"]
-        write_definition(root, f"{'sea' if topic[0] == 'b' else 'post'}/{topic}-weigher", topic, tags=tags)
+        write_definition(root, agent_id, agent_id.partition("/")[2].partition("-")[0], tags=tags)
     (root / "tags.yaml").write_text("logistics: a\npricing: b\nreview: c\nsafety: d\n")
     compile_catalogue(root, folder / "agents.sqlite")
     with closing(Catalogue(folder / "agents.sqlite")) as catalogue:
         yield catalogue
 
 
+TOPICS = ("letter", "parcel", "card", "crate", "barrel", "bundle", "basket", "bottle", "carton", "casket", "coffer")
 ALL = sorted(f"{'sea' if topic[0] == 'b' else 'post'}/{topic}-weigher" for topic in TOPICS)
 
 
-def found(catalogue: Catalogue, *args, **kwargs) -> list[str]:
-    return [card.id for card in catalogue.search(*args, **{"limit": 100, **kwargs}).items]
+def test_agents_are_listed_by_id_all_or_of_a_group(post: Catalogue):
+    assert post.ids() == ALL == [card.id for card in post.cards()]
+    assert post.ids("sea") == [each for each in ALL if each.startswith("sea/")]
 
 
-def walked(catalogue: Catalogue, limit: int, *args, **kwargs) -> list[str]:
-    """The ids on all pages, one after the other."""
-    seen, cursor = [], None
-    while True:
-        page = catalogue.search(*args, **kwargs, limit=limit, cursor=cursor)
-        assert len(page.items) <= limit
-        seen += [card.id for card in page.items]
-        if page.next_cursor is None:
-            return seen
-        assert len(page.items) == limit
-        cursor = page.next_cursor
-
-
-def test_a_card_shows_what_a_list_needs(post: Catalogue):
-    (card,) = post.search("parcel").items
-    assert card.model_dump() == {
-        "id": "post/parcel-weigher",
-        "group": "post",
-        "name": "Parcel Weigher",
-        "version": "1.0.0",
-        "summary": "Weighs a parcel and names the class of the tariff that it belongs to.",
-        "tags": ["logistics", "pricing", "review"],
-        "model": "balanced",
-    }
-
-
-def test_without_words_all_agents_are_listed_by_id(post: Catalogue):
-    assert found(post) == ALL
-    assert [card.id for card in post.cards()] == ALL
-    assert post.ids() == ALL
-
-
-@pytest.mark.parametrize(
-    "words",
-    ["parcel", "PARCEL", "parcels", "parc", "weigh parcel", "weigher parc", "parcel-weigher", "post/parcel-weigher"],
-)
-def test_words_and_their_beginnings_find_an_agent_in_any_case(post: Catalogue, words: str):
-    assert found(post, words)[0] == "post/parcel-weigher"
-
-
-def test_every_word_must_stand_in_an_agent_as_long_as_one_has_them_all(post: Catalogue):
-    assert found(post, "tariff barrel") == ["sea/barrel-weigher"]
-
-
-def test_where_no_agent_has_all_words_those_with_any_are_found(post: Catalogue):
-    assert set(found(post, "barrel parcel")) == {"sea/barrel-weigher", "post/parcel-weigher"}
-    assert found(post, "barrel zeppelin") == ["sea/barrel-weigher"]
-
-
-def test_words_that_stand_nowhere_find_nothing(post: Catalogue):
-    page = post.search("zeppelin")
-    assert (page.items, page.total, page.next_cursor) == ([], 0, None)
-
-
-def test_a_group_and_a_tag_narrow_the_list_and_the_search(post: Catalogue):
-    sea = [each for each in ALL if each.startswith("sea/")]
-    assert found(post, group="sea") == sea == post.ids("sea")
-    assert set(found(post, tag="pricing")) | set(found(post, tag="safety")) == set(ALL)
-    assert not set(found(post, tag="pricing")) & set(found(post, tag="safety"))
-    assert set(found(post, "tariff", "sea", "pricing")) == set(sea) & set(found(post, tag="pricing"))
-    assert found(post, "parcel", "sea") == []
-
-
-@pytest.mark.parametrize("nobody", ["nobody", "Post", "post/", "'; DROP TABLE agents; --", "%", ""])
-def test_a_group_or_tag_that_does_not_exist_has_no_agents_and_an_empty_one_is_none(post: Catalogue, nobody: str):
-    expected = [] if nobody else ALL
-    assert found(post, group=nobody) == expected
-    assert found(post, tag=nobody) == expected
-
-
-@pytest.mark.parametrize("limit", [1, 2, 3, 5, 10, 11, 100])
-@pytest.mark.parametrize(
-    "query",
-    [{}, {"q": "tariff"}, {"q": "letter parcel card barrel"}, {"tag": "safety"}, {"q": "weigher", "group": "post"}],
-    ids=str,
-)
-def test_pages_show_each_agent_exactly_once_in_the_order_of_one_long_page(post: Catalogue, limit: int, query: dict):
-    assert walked(post, limit, **query) == found(post, **query)
-
-
-def test_the_total_is_the_same_on_every_page(post: Catalogue):
-    first = post.search("tariff", limit=4)
-    second = post.search("tariff", limit=4, cursor=first.next_cursor)
-    assert first.total == second.total == len(ALL)
-
-
-@pytest.mark.parametrize(
-    "other",
-    [{}, {"q": "parcel"}, {"q": "tariff", "group": "post"}, {"q": "tariff", "tag": "pricing"}, {"q": "tariff tariff"}],
-    ids=str,
-)
-def test_a_cursor_of_another_query_is_refused(post: Catalogue, other: dict):
-    cursor = post.search("tariff", limit=2).next_cursor
-    with pytest.raises(InvalidCursor):
-        post.search(**other, limit=2, cursor=cursor)
-
-
-def test_a_cursor_outlives_another_page_size_and_the_case_of_the_words(post: Catalogue):
-    first = post.search("tariff", limit=2)
-    rest = post.search("TARIFF!", limit=100, cursor=first.next_cursor)
-    assert [card.id for card in (*first.items, *rest.items)] == found(post, "tariff")
-
-
-@pytest.mark.parametrize("cursor", ["x", "e30", "W10", "bnVsbA", "é", "=" * 10, "A" * 10_000])
-def test_a_damaged_cursor_is_refused(post: Catalogue, cursor: str):
-    for q in ("", "tariff", "zeppelin"):
-        with pytest.raises(InvalidCursor):
-            post.search(q, cursor=cursor)
-
-
-@pytest.mark.parametrize("after", [[0.0, "zzz"], [1e308, "a"], [-1e308, "\0"], [0.0, "'; --"]], ids=repr)
-def test_a_forged_cursor_of_the_right_list_finds_agents_or_none_but_never_fails(post: Catalogue, after: list):
-    cursor = encode_cursor(after, q=["tariff"], group=None, tag=None)
-    assert set(found(post, "tariff", cursor=cursor)) <= set(ALL)
-
-
-def test_the_cursor_of_an_agent_that_is_gone_goes_on_behind_it(post: Catalogue):
-    cursor = encode_cursor([0.0, "post/cat-weigher"], q=[], group=None, tag=None)
-    assert found(post, cursor=cursor) == [each for each in ALL if each > "post/cat-weigher"]
-
-
-@pytest.mark.parametrize(
-    "q",
-    [
-        *(
-            '"',
-            '""',
-            '"parcel',
-            "*",
-            "parcel*",
-            "^parcel",
-            "-parcel",
-            "+parcel",
-            "(",
-            ")",
-            "((((",
-            "%",
-            "_",
-            "__",
-            "a_b",
-        ),
-        *("NEAR(parcel letter, 5)", "parcel NOT letter", "parcel AND", "OR", "name:parcel", "{name summary}: parcel"),
-        *("agents_text", "'; DROP TABLE agents; --", "\\", "/", "😀", "👩‍👩‍👧 parcel", "\0", "par\0cel", "\ud800"),
-        *("é", "e\u0301", "日本語", "ß", "İ", "²", "٣", "क्ष", "\u202eparcel", " ", "\t\n"),
-        *("x" * 10_240, "parcel " * 1_500, "é" * 5_000, "a b c d e f g h i j k l m n o p q r"),
-    ],
-    ids=lambda q: repr(q)[:30],
-)
-def test_no_question_breaks_the_search(post: Catalogue, q: str):
-    page = post.search(q, limit=100)
-    assert len(page.items) == page.total <= len(ALL)
-    assert walked(post, 3, q) == [card.id for card in page.items]
-
-
-@pytest.mark.parametrize(
-    "q", ['"parcel"', "parcel*", "^parcel", "name:parcel", "parcel?", "(parcel)", "\u202eparcel", "👩‍👩‍👧 parcel"]
-)
-def test_signs_around_a_word_do_not_hide_it(post: Catalogue, q: str):
-    assert found(post, q)[0] == "post/parcel-weigher"
-
-
-def test_a_question_of_common_words_alone_still_finds_agents(post: Catalogue):
-    assert set(found(post, "the tariff when you")) == set(ALL)
+def test_the_cards_of_rows_come_in_the_order_that_was_asked_for(post: Catalogue):
+    assert [card.id for card in post.cards_at([3, 1, 11])] == [ALL[2], ALL[0], ALL[10]]
+    assert post.cards_at([]) == []
 
 
 def test_groups_and_tags_count_their_agents(post: Catalogue):
@@ -218,21 +56,6 @@ def test_groups_and_tags_count_their_agents(post: Catalogue):
 def test_an_id_that_does_not_exist_is_not_found(post: Catalogue, agent_id: str):
     with pytest.raises(AgentNotFound, match="GET /api/v1/agents lists"):
         post.get(agent_id)
-
-
-def test_many_threads_may_search_one_catalogue(post: Catalogue):
-    def work(number: int) -> bool:
-        topic = TOPICS[number % len(TOPICS)]
-        agent_id = f"{'sea' if topic[0] == 'b' else 'post'}/{topic}-weigher"
-        return post.get(agent_id).id == agent_id and found(post, topic)[0] == agent_id and found(post) == ALL
-
-    with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(work, range(200)))
-
-
-def test_every_starter_agent_is_found_first_by_its_name(catalogue: Catalogue):
-    for card in catalogue.cards():
-        assert found(catalogue, card.name)[0] == card.id
 
 
 def test_every_group_has_a_starter_agent(catalogue: Catalogue):

@@ -81,7 +81,7 @@ def test_who_reads_the_old_file_goes_on_reading_it(root: Path, target: Path):
         write_definition(root, "post/card-weigher", "card")
         compile_catalogue(root, target)
         assert len(reader.ids()) == 2
-        assert reader.search("parcel").total == 1
+        assert reader.get("post/parcel-weigher").name == "Parcel Weigher"
     assert len(ids(target)) == 3
 
 
@@ -92,12 +92,11 @@ def test_groups_without_an_agent_are_listed_too(root: Path, target: Path):
         assert [(group.id, group.agents) for group in catalogue.groups()] == [("air", 0), ("post", 2)]
 
 
-def test_an_empty_catalogue_can_be_compiled_and_searched(tmp_path: Path, target: Path):
+def test_an_empty_catalogue_can_be_compiled(tmp_path: Path, target: Path):
     write_vocabulary(tmp_path / "agent_defs")
     assert compile_catalogue(tmp_path / "agent_defs", target) == 0
     with closing(Catalogue(target)) as catalogue:
-        assert catalogue.search().total == 0
-        assert catalogue.search("anything at all").items == []
+        assert catalogue.cards() == []
 
 
 def test_a_damaged_entry_costs_that_agent_only(root: Path, target: Path):
@@ -108,7 +107,7 @@ def test_a_damaged_entry_costs_that_agent_only(root: Path, target: Path):
         with pytest.raises(DefinitionError, match=r"post/letter-weigher: its compiled entry is damaged"):
             catalogue.get("post/letter-weigher")
         assert catalogue.get("post/parcel-weigher").name == "Parcel Weigher"
-        assert catalogue.search("weigher").total == 2
+        assert [card.id for card in catalogue.cards()] == ["post/letter-weigher", "post/parcel-weigher"]
 
 
 class TestFilesThatAreNoCatalogue:

@@ -25,7 +25,7 @@ PLANNED = re.compile(r"^- `([a-z0-9-]+)`:", re.MULTILINE)
 """An agent's line in its group's README.md: written before the file is."""
 
 
-BESIDE_THE_GROUPS = {"groups.yaml", "tags.yaml", "schema.json"}
+BESIDE_THE_GROUPS = {"groups.yaml", "tags.yaml", "schema.json", "unanswered.yaml"}
 """The files at the top of the folder that are no agents."""
 
 

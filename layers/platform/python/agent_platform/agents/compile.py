@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from agent_platform.agents.catalogue import COLUMN_WEIGHTS, FORMAT
+from agent_platform.agents.catalogue import FORMAT
 from agent_platform.agents.check import check_catalogue
 from agent_platform.agents.definition import AgentDefinition
 from agent_platform.agents.loader import Progress
@@ -23,9 +23,6 @@ CREATE TABLE agents (
 );
 CREATE INDEX agents_by_group ON agents (group_id, id);
 CREATE TABLE agent_tags (tag TEXT NOT NULL, agent_id TEXT NOT NULL, PRIMARY KEY (tag, agent_id)) WITHOUT ROWID;
-CREATE VIRTUAL TABLE agents_text USING fts5(
-    {", ".join(COLUMN_WEIGHTS)}, content='', tokenize="porter unicode61 remove_diacritics 2", prefix='2 3'
-);
 PRAGMA user_version = {FORMAT};
 """
 
@@ -46,7 +43,6 @@ def write_catalogue(
         )
         for row, definition in enumerate(sorted(definitions, key=lambda each: each.id), start=1):
             _insert(db, row, definition)
-        db.execute("INSERT INTO agents_text(agents_text) VALUES ('optimize')")
         db.commit()
         db.execute("VACUUM")
         db.close()
@@ -72,20 +68,6 @@ def _insert(db: sqlite3.Connection, row: int, definition: AgentDefinition) -> No
         ),
     )
     db.executemany("INSERT INTO agent_tags VALUES (?, ?)", [(tag, definition.id) for tag in definition.tags])
-    text = {
-        "name": f"{definition.name} {definition.id}",
-        "summary": definition.summary,
-        "asks": " ".join(definition.asks),
-        "use_when": definition.use_when,
-        "tags": " ".join(definition.tags),
-        "instructions": definition.instructions,
-    }
-    columns = ", ".join(COLUMN_WEIGHTS)
-    marks = ", ".join("?" for _ in COLUMN_WEIGHTS)
-    db.execute(
-        f"INSERT INTO agents_text (rowid, {columns}) VALUES (?, {marks})",
-        (row, *(text[name] for name in COLUMN_WEIGHTS)),
-    )
 
 
 def compile_catalogue(root: Path, target: Path, progress: Progress | None = None) -> int:
