@@ -153,8 +153,27 @@ export function catalogueHandlers(identity: FakeIdentity, agents: AgentInfo[], p
         items: matching.slice(from, from + pageSize).map(cardOf),
         next_cursor: from + pageSize < matching.length ? String(from + pageSize) : null,
         total: matching.length,
+        facets: {
+          group: countBy(matching, (agent) => [agent.group]),
+          tag: countBy(matching, (agent) => agent.tags),
+          model: countBy(matching, (agent) => [agent.model]),
+        },
       };
       return identity.refusal(request) ?? HttpResponse.json(page);
+    }),
+    http.post(`${API}/agents/route`, async ({ request }) => {
+      const { ask } = (await request.clone().json()) as { ask: string };
+      const wanted = agents.filter((agent) => agent.use_when.includes(ask));
+      const routed: Schemas['RoutedAsk'] = {
+        fits: wanted.length > 0,
+        floor: 0.5,
+        agents: [...wanted, ...agents.filter((agent) => !wanted.includes(agent))].map((agent) => ({
+          agent: cardOf(agent),
+          score: wanted.includes(agent) ? 0.9 : 0.1,
+          reason: `Its nearest known task: “${agent.use_when}”.`,
+        })),
+      };
+      return identity.refusal(request) ?? HttpResponse.json(routed);
     }),
     http.get(`${API}/agents/:group/:name`, ({ request, params }) => {
       const agent = agents.find(({ id }) => id === `${String(params['group'])}/${String(params['name'])}`);
@@ -162,6 +181,12 @@ export function catalogueHandlers(identity: FakeIdentity, agents: AgentInfo[], p
       return identity.refusal(request) ?? answer;
     }),
   ];
+}
+
+function countBy(agents: AgentInfo[], values: (agent: AgentInfo) => string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const value of agents.flatMap(values)) counts[value] = (counts[value] ?? 0) + 1;
+  return counts;
 }
 
 /** What an execute request was sent with. */

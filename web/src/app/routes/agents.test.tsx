@@ -51,7 +51,7 @@ describe('the catalogue', () => {
 
     expect(await screen.findByText('No agent matches')).toBeVisible();
     expect(screen.getByRole('searchbox')).toHaveValue('8');
-    expect(screen.getByRole('combobox', { name: 'Tag' })).toHaveValue('Email security (1)');
+    expect(screen.getByRole('combobox', { name: 'Tag' })).toHaveValue('Email security (0)');
   });
 
   it('says what to do when nothing matches, and goes back to everything', async () => {
@@ -77,6 +77,42 @@ describe('the catalogue', () => {
     await user.click(await screen.findByRole('option', { name: 'Benchmarking (1)', hidden: true }));
     await waitFor(() => expect(shownAgents()).toEqual([ANALYST.name]));
     expect(router.state.location.search).toMatchObject({ group: 'investment', tag: 'benchmarking' });
+  });
+
+  it('counts what each choice would leave, and narrows by model tier', async () => {
+    const { router, user } = open('/?q=report');
+    await waitFor(() => expect(shownAgents()).toEqual([TRIAGER.name]));
+
+    const groups = within(screen.getByRole('navigation', { name: 'Groups of agents' }));
+    expect(groups.getByRole('link', { name: /^All groups/ })).toHaveTextContent('1');
+    expect(groups.getByRole('link', { name: /^investment/ })).toHaveTextContent('0');
+
+    await user.click(screen.getByRole('combobox', { name: 'Model tier' }));
+    await user.click(await screen.findByRole('option', { name: 'Balanced (1)', hidden: true }));
+    expect(router.state.location.search).toMatchObject({ q: 'report', model: 'balanced' });
+  });
+
+  it('says whose task it is that somebody describes, and why', async () => {
+    const ask = MATCHER.use_when.split(' ').slice(0, 5).join(' ');
+    open(`/?q=${encodeURIComponent(ask)}`);
+
+    const advice = within(await screen.findByRole('complementary', { name: 'Advice' }));
+    expect(advice.getByText(/For this, use/)).toBeVisible();
+    expect(advice.getByRole('link', { name: MATCHER.name })).toHaveAttribute('href', `/agents/${MATCHER.id}`);
+    expect(advice.getByText(/Its nearest known task/)).toBeVisible();
+    await expectAccessible();
+  });
+
+  it('says honestly that no agent does what is described', async () => {
+    open(`/?q=${encodeURIComponent('fold my paper boat')}`);
+    const advice = within(await screen.findByRole('complementary', { name: 'Advice' }));
+    expect(advice.getByText('No agent does quite this')).toBeVisible();
+  });
+
+  it('gives no advice on a name or a word or two', async () => {
+    open('/?q=phishing report');
+    await waitFor(() => expect(shownAgents()).toEqual([TRIAGER.name]));
+    expect(screen.queryByRole('complementary', { name: 'Advice' })).not.toBeInTheDocument();
   });
 
   it('loads the next page on demand, until there is none', async () => {

@@ -5,20 +5,15 @@ import { memberRoute } from '@/app/routes/member';
 import classes from '@/app/routes/agents.module.css';
 import { usePageTitle } from '@/app/use-page-title';
 import { SearchBox } from '@/components/search-box';
+import { type AgentFilter, isModelTier, type ModelTier } from '@/features/agents/api/list-agents';
 import { AgentCatalogue } from '@/features/agents/components/agent-catalogue';
 import { GroupList } from '@/features/agents/components/group-list';
-
-interface AgentsSearch {
-  q?: string | undefined;
-  group?: string | undefined;
-  tag?: string | undefined;
-}
 
 export const agentsRoute = createRoute({
   getParentRoute: () => memberRoute,
   path: '/',
   component: AgentsPage,
-  validateSearch: (search: Record<string, unknown>): AgentsSearch => withoutBlanks(search),
+  validateSearch: (search: Record<string, unknown>): AgentFilter => withoutBlanks(search),
 });
 
 function AgentsPage() {
@@ -43,7 +38,7 @@ function AgentsPage() {
       </header>
       <div className={classes.columns}>
         <aside className={classes.side}>
-          <GroupList chosen={search.group} />
+          <GroupList filter={search} />
         </aside>
         <AgentCatalogue
           filter={search}
@@ -57,8 +52,17 @@ function AgentsPage() {
 /** Characters the API accepts. */
 const LONGEST_QUERY = 200;
 
-function withoutBlanks(search: Record<string, unknown>): AgentsSearch {
-  return { q: textOf(search['q']), group: textOf(search['group']), tag: textOf(search['tag']) };
+function withoutBlanks(search: Record<string, unknown>): AgentFilter {
+  return {
+    q: textOf(search['q']),
+    group: textOf(search['group']),
+    tag: textOf(search['tag']),
+    model: tierOf(search['model']),
+  };
+}
+
+function tierOf(value: unknown): ModelTier | undefined {
+  return isModelTier(value) ? value : undefined;
 }
 
 /** The router reads `?q=2291` as a number. */

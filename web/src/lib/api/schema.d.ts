@@ -14,10 +14,32 @@ export interface paths {
         /**
          * List Agents
          * @description The agents of the catalogue that match, or all of them by id.
+         *
+         *     A word may be the beginning of one, and mistyped by a letter or two.
          */
         get: operations["list_agents"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/route": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Route Ask
+         * @description Which agents do what is asked for, each with a reason; or, below the floor, that none fits.
+         */
+        post: operations["route_ask"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2247,6 +2269,7 @@ export interface components {
          * @description One page of agents.
          */
         AgentPage: {
+            facets: components["schemas"]["Facets"];
             /** Items */
             items: components["schemas"]["AgentCard"][];
             /**
@@ -2592,6 +2615,23 @@ export interface components {
             step_title: string;
             /** Workflow Title */
             workflow_title: string;
+        };
+        /**
+         * AskToRoute
+         * @description What somebody wants, in their own words.
+         */
+        AskToRoute: {
+            /**
+             * Ask
+             * @description As one would say it to a colleague
+             */
+            ask: string;
+            /**
+             * Limit
+             * @description How many agents to name at most
+             * @default 5
+             */
+            limit: number;
         };
         /**
          * Attempt
@@ -3794,6 +3834,33 @@ export interface components {
             version: string;
         };
         /**
+         * Facets
+         * @description How many of the matching agents have which value; a filter's own counts leave that filter out.
+         */
+        Facets: {
+            /**
+             * Group
+             * @description Agents by group, the most frequent first
+             */
+            group: {
+                [key: string]: number;
+            };
+            /**
+             * Model
+             * @description Agents by model tier, the most frequent first
+             */
+            model: {
+                [key: string]: number;
+            };
+            /**
+             * Tag
+             * @description Agents by tag, the most frequent first
+             */
+            tag: {
+                [key: string]: number;
+            };
+        };
+        /**
          * FailedRun
          * @description A run that failed or was stopped.
          */
@@ -4729,6 +4796,41 @@ export interface components {
              * @default 24
              */
             grace_hours: number;
+        };
+        /**
+         * RoutedAgent
+         * @description One agent for an ask.
+         */
+        RoutedAgent: {
+            agent: components["schemas"]["AgentCard"];
+            /**
+             * Reason
+             * @description What speaks for it
+             */
+            reason: string;
+            /**
+             * Score
+             * @description How sure it is that this agent is meant: 0 to 1
+             */
+            score: number;
+        };
+        /**
+         * RoutedAsk
+         * @description The agents for an ask, best first.
+         */
+        RoutedAsk: {
+            /** Agents */
+            agents: components["schemas"]["RoutedAgent"][];
+            /**
+             * Fits
+             * @description False: none is sure enough to send anybody there; `agents` are only the nearest
+             */
+            fits: boolean;
+            /**
+             * Floor
+             * @description The score that the first agent needs to fit
+             */
+            floor: number;
         };
         /**
          * RunDetail
@@ -6244,6 +6346,8 @@ export interface operations {
                 q?: string;
                 group?: string | null;
                 tag?: string | null;
+                /** @description Only agents of this model tier */
+                model?: ("fast" | "balanced" | "deep") | null;
                 limit?: number;
                 /** @description `next_cursor` of the page before */
                 cursor?: string | null;
@@ -6290,6 +6394,93 @@ export interface operations {
             };
             /** @description `forbidden` */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    route_ask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskToRoute"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoutedAsk"];
+                };
+            };
+            /** @description `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

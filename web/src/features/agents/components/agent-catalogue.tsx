@@ -5,6 +5,7 @@ import { EmptyNote } from '@/components/empty-note';
 import { ProblemAlert } from '@/components/problem-alert';
 import { type AgentFilter, listAgentsOptions } from '@/features/agents/api/list-agents';
 import { listGroupsOptions } from '@/features/agents/api/list-groups';
+import { Advice } from '@/features/agents/components/advice';
 import { AgentCard } from '@/features/agents/components/agent-card';
 import { AgentFilters } from '@/features/agents/components/agent-filters';
 import classes from '@/features/agents/components/agent-catalogue.module.css';
@@ -24,15 +25,16 @@ export function AgentCatalogue({ filter, onFilter }: AgentCatalogueProps) {
 
   const cards = agents.data?.pages.flatMap((page) => page.items) ?? [];
   const total = agents.data?.pages[0]?.total ?? 0;
-  const isFiltered = Boolean(filter.q ?? filter.group ?? filter.tag);
+  const isFiltered = Boolean(filter.q ?? filter.group ?? filter.tag ?? filter.model);
 
   return (
     <section aria-label="Agents">
+      <Advice ask={filter.q} />
       <div className={classes.bar}>
         <Text size="sm" c="dimmed" role="status" className={classes.count}>
           {agents.data ? found(total, filter.q) : ' '}
         </Text>
-        <AgentFilters filter={filter} onChange={onFilter} />
+        <AgentFilters filter={filter} facets={agents.data?.pages[0]?.facets} onChange={onFilter} />
       </div>
 
       {agents.isError && !agents.data && <ProblemAlert error={agents.error} onRetry={() => void agents.refetch()} />}

@@ -1,28 +1,30 @@
 import { Select } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 
-import type { AgentFilter } from '@/features/agents/api/list-agents';
+import { type AgentFilter, type Facets, isModelTier } from '@/features/agents/api/list-agents';
 import { listGroupsOptions } from '@/features/agents/api/list-groups';
-import { listTagsOptions } from '@/features/agents/api/list-tags';
 import classes from '@/features/agents/components/agent-filters.module.css';
 import { titleOf } from '@/lib/json-schema/titles';
 
 interface AgentFiltersProps {
   filter: AgentFilter;
+  facets: Facets | undefined;
   onChange: (filter: AgentFilter) => void;
 }
 
-/** Group and tag as selects; the group's is for narrow screens, where the list of groups has no room. */
-export function AgentFilters({ filter, onChange }: AgentFiltersProps) {
+/**
+ * Group, tag and model tier as selects, each choice with the number of agents it leaves; the group's is for narrow
+ * screens, where the list of groups has no room.
+ */
+export function AgentFilters({ filter, facets, onChange }: AgentFiltersProps) {
   const groups = useQuery(listGroupsOptions);
-  const tags = useQuery(listTagsOptions);
   return (
     <div className={classes.filters}>
       <Select
         className={classes.group}
         aria-label="Group"
         placeholder="All groups"
-        data={(groups.data ?? []).map((group) => ({ value: group.id, label: `${group.name} (${group.agents})` }))}
+        data={(groups.data ?? []).map(({ id, name }) => ({ value: id, label: `${name} (${facets?.group[id] ?? 0})` }))}
         value={filter.group ?? null}
         onChange={(group) => onChange({ ...filter, group: group ?? undefined })}
         searchable
@@ -33,7 +35,10 @@ export function AgentFilters({ filter, onChange }: AgentFiltersProps) {
         className={classes.tag}
         aria-label="Tag"
         placeholder="Any tag"
-        data={(tags.data ?? []).map((tag) => ({ value: tag.id, label: `${titleOf(tag.id)} (${tag.agents})` }))}
+        data={withChosen(facets?.tag, filter.tag).map(([id, agents]) => ({
+          value: id,
+          label: `${titleOf(id)} (${agents})`,
+        }))}
         value={filter.tag ?? null}
         onChange={(tag) => onChange({ ...filter, tag: tag ?? undefined })}
         searchable
@@ -41,6 +46,23 @@ export function AgentFilters({ filter, onChange }: AgentFiltersProps) {
         limit={100}
         nothingFoundMessage="No such tag"
       />
+      <Select
+        className={classes.model}
+        aria-label="Model tier"
+        placeholder="Any model"
+        data={withChosen(facets?.model, filter.model).map(([id, agents]) => ({
+          value: id,
+          label: `${titleOf(id)} (${agents})`,
+        }))}
+        value={filter.model ?? null}
+        onChange={(model) => onChange({ ...filter, model: isModelTier(model) ? model : undefined })}
+        clearable
+      />
     </div>
   );
+}
+
+/** The values that can be chosen with their numbers, and the chosen one even where it leaves nothing. */
+function withChosen(counts: Record<string, number> | undefined, chosen: string | undefined): [string, number][] {
+  return Object.entries({ ...(chosen ? { [chosen]: 0 } : {}), ...counts });
 }

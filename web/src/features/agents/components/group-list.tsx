@@ -1,15 +1,18 @@
 import { Skeleton } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 
+import { type AgentFilter, listAgentsOptions } from '@/features/agents/api/list-agents';
 import { listGroupsOptions } from '@/features/agents/api/list-groups';
 import classes from '@/features/agents/components/group-list.module.css';
 import { formatCount } from '@/lib/format';
 
-/** The groups beside the catalogue; choosing one keeps the search and the tag. */
-export function GroupList({ chosen }: { chosen: string | undefined }) {
+/** The groups beside the catalogue with what each has of the search; choosing one keeps search, tag and model. */
+export function GroupList({ filter }: { filter: AgentFilter }) {
   const groups = useQuery(listGroupsOptions);
-  const total = groups.data?.reduce((sum, group) => sum + group.agents, 0);
+  const found = useInfiniteQuery(listAgentsOptions(filter)).data?.pages[0]?.facets.group;
+  const agentsOf = (group: string) => found?.[group] ?? 0;
+  const total = Object.values(found ?? {}).reduce((sum, agents) => sum + agents, 0);
   return (
     <nav aria-label="Groups of agents" className={classes.list}>
       {groups.isPending &&
@@ -18,14 +21,14 @@ export function GroupList({ chosen }: { chosen: string | undefined }) {
         ))}
       {groups.data && (
         <>
-          <GroupLink name="All groups" agents={total ?? 0} current={!chosen} />
+          <GroupLink name="All groups" agents={total} current={!filter.group} />
           {groups.data.map((group) => (
             <GroupLink
               key={group.id}
               id={group.id}
               name={group.name}
-              agents={group.agents}
-              current={group.id === chosen}
+              agents={agentsOf(group.id)}
+              current={group.id === filter.group}
             />
           ))}
         </>
