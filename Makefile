@@ -28,7 +28,7 @@ POLICY_SOURCES := $(shell find layers/policies 2>/dev/null)
 POLICY_COMPILER := $(wildcard layers/platform/python/agent_platform/identity/policy/*.py)
 WEB := $(shell find web -mindepth 1 -name node_modules -prune -o -name dist -prune -o -name '.*' -prune -o -print 2>/dev/null)
 
-.PHONY: help setup run dev reset test check audit deploy synth bench fuzz rebuild-projections dead-letters rotate-keys agent agents-check workflows workflows-check catalogue web openapi migration lock clean
+.PHONY: help setup run dev reset test check audit deploy synth bench fuzz rebuild-projections dead-letters rotate-keys agent agents-check agent-new agent-check agent-diff workflows workflows-check catalogue web openapi migration lock clean
 
 help: ## list the targets (this text)
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "  make %-19s %s\n", $$1, $$2 }'
@@ -91,8 +91,18 @@ policy-explain: .venv/.synced ## why is this allowed or denied: make policy-expl
 agent: setup catalogue ## run one agent alone: make agent ID=group/name
 	@$(PYTHON) -m infra_cdk.local agent $(ID)
 
-agents-check: .venv/.synced ## check every agent definition
-	$(PYTHON) -m agent_platform.agents.check
+agents-check: .venv/.synced ## hold every agent to the gates of the catalogue (ARGS=--document renews docs/catalogue.md)
+	@$(PYTHON) -m tests.gates $(ARGS)
+
+agent-new: .venv/.synced ## begin an agent: make agent-new ID=group/name
+	@$(PYTHON) -m agent_platform.agents.author new $(ID)
+
+agent-check: .venv/.synced ## check one agent among the others: make agent-check ID=group/name
+	@$(PYTHON) -m agent_platform.finding.check_agent $(ID)
+
+agent-diff: AGAINST ?= HEAD
+agent-diff: .venv/.synced ## what changed in an agent, and the version that asks for: make agent-diff ID=group/name AGAINST=HEAD
+	@$(PYTHON) -m agent_platform.agents.author diff $(ID) --against $(AGAINST)
 
 workflows: .venv/.synced ## compile the shipped workflows anew: statemachines/*.asl.json
 	$(PYTHON) -m agent_platform.workflows.compile --write

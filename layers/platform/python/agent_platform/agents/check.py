@@ -5,6 +5,7 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,20 +46,46 @@ def check_catalogue(root: Path, progress: Progress | None = None) -> CheckedCata
     """
     loader = AgentLoader(root)
     definitions = loader.load_all(progress)
+    found = [*_misplaced(root, loader), *(loader.fault(*fault) for fault in _faults(root, definitions, definitions))]
+    if found:
+        raise DefinitionError(found)
+    return CheckedCatalogue(definitions, _vocabulary(root / "groups.yaml"))
+
+
+def check_agent(root: Path, agent_id: str) -> list[AgentDefinition]:
+    """Check one agent among the others, which may have faults of their own; returns all that could be loaded, by id.
+
+    Raises:
+        AgentNotFound: no file has this id.
+        DefinitionError: names every fault of this agent.
+    """
+    loader = AgentLoader(root)
+    checked = loader.load_id(agent_id)
+    definitions = {checked.id: checked}
+    for path in loader.paths():
+        with suppress(DefinitionError):
+            definition = loader.load(path)
+            definitions.setdefault(definition.id, definition)
+    among = [definitions[each] for each in sorted(definitions)]
+    # The agent last: of two that are alike, the second is at fault.
+    others_first = [*(each for each in among if each.id != agent_id), checked]
+    faults = [fault for fault in _faults(root, others_first, [checked]) if fault[0] == agent_id]
+    if faults:
+        raise DefinitionError([loader.fault(*fault) for fault in faults])
+    return among
+
+
+def _faults(root: Path, definitions: list[AgentDefinition], checked: list[AgentDefinition]) -> Iterator[Fault]:
+    """What is wrong with the `checked` ones in themselves, and with any among all."""
     groups = _vocabulary(root / "groups.yaml")
     tags = _vocabulary(root / "tags.yaml")
     known = {definition.id for definition in definitions} | set(_planned(root))
-    faults = [
-        *(fault for definition in definitions for fault in _reference_faults(definition, known, groups, tags)),
-        *_permuted_names(definitions),
-        *_same_inputs(definitions),
-        *_shared_instructions(definitions),
-        *colleague_faults(definitions),
-    ]
-    found = [*_misplaced(root, loader), *(loader.fault(*fault) for fault in faults)]
-    if found:
-        raise DefinitionError(found)
-    return CheckedCatalogue(definitions, groups)
+    for definition in checked:
+        yield from _reference_faults(definition, known, groups, tags)
+    yield from _permuted_names(definitions)
+    yield from _same_inputs(definitions)
+    yield from _shared_instructions(definitions)
+    yield from colleague_faults(definitions)
 
 
 def _misplaced(root: Path, loader: AgentLoader) -> Iterator[DefinitionFault]:

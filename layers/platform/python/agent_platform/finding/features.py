@@ -8,10 +8,11 @@ import numpy.typing as npt
 
 from agent_platform.finding.passage_index import KINDS, PassageIndex
 from agent_platform.finding.sentences import Vectors
-from agent_platform.finding.text_index import TextIndex
+from agent_platform.finding.text_index import CARD, DETAIL, Hits, TextIndex
 
 NAMES = (
-    "description_words",
+    "card_words",
+    "detail_words",
     "passage_words",
     "second_passage_words",
     "card_meaning",
@@ -21,9 +22,6 @@ NAMES = (
     "against_words",
 )
 """Each column. Words: BM25 as a share of the best agent's; meaning: scalar product of sentence vectors."""
-
-DESCRIBING = ("name", "summary", "use_when", "tags", "instructions")
-"""Fields of the text index that describe an agent; its asks are passages."""
 
 _LEXICAL_DEPTH = 200
 _SEMANTIC_DEPTH = 100
@@ -51,8 +49,9 @@ def candidates(
     kept[list(leave_out)] = False
     agents = int(passages.rows.max(initial=0)) + 1
 
-    described = text.ranked(ask, _LEXICAL_DEPTH, DESCRIBING)
-    description = _scattered(np.array(described.rows, np.int64), np.array(described.scores, np.float32), agents)
+    card_words, detail_words = (
+        _scattered(text.ranked(ask, _LEXICAL_DEPTH, fields), agents) for fields in (CARD, DETAIL)
+    )
 
     numbers, scores = passages.lexical(ask, _LEXICAL_DEPTH)
     usable = kept[numbers]
@@ -68,11 +67,12 @@ def candidates(
 
     meaning = np.maximum(card, asked)
     likely = np.argsort(-meaning)[:_SEMANTIC_DEPTH]
-    found = np.union1d(np.nonzero((description > 0) | (first_words > 0))[0], likely)
+    found = np.union1d(np.nonzero((card_words > 0) | (detail_words > 0) | (first_words > 0))[0], likely)
     found = found[found > 0]
     best_words = max(float(first_words.max(initial=0)), 1e-6)
     columns = (
-        description / max(float(description.max(initial=0)), 1e-6),
+        card_words / max(float(card_words.max(initial=0)), 1e-6),
+        detail_words / max(float(detail_words.max(initial=0)), 1e-6),
         first_words / best_words,
         second_words / best_words,
         card,
@@ -85,9 +85,9 @@ def candidates(
     return Candidates(found.astype(np.int32), features, _nearest(found, passages, likeness))
 
 
-def _scattered(rows: npt.NDArray[np.int64], scores: Vectors, agents: int) -> Vectors:
+def _scattered(hits: Hits, agents: int) -> Vectors:
     spread = np.zeros(agents, np.float32)
-    spread[rows] = scores
+    spread[hits.rows] = hits.scores
     return spread
 
 

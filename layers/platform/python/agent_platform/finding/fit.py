@@ -30,6 +30,9 @@ _RATE = 0.5
 _RIDGE = 1e-3
 """Pull towards 0, so that features which say the same share the weight."""
 
+_HIGHEST = np.where([name.startswith("against_") for name in NAMES], -1.0, np.inf)
+"""What an author says that an agent is not for counts against it, however few asks there are to learn that from."""
+
 _CANDIDATES = 60
 """Of each ask, the candidates that a first guess puts first; those behind decide nothing."""
 
@@ -85,7 +88,7 @@ def _fit_ranking(cases: Sequence[Case]) -> npt.NDArray[np.float64]:
         chance /= chance.sum(1, keepdims=True)
         gradient = features[:, 0].mean(0) - np.einsum("ac,acf->f", chance, features) / len(cases) - _RIDGE * weights
         momentum = 0.9 * momentum + gradient
-        weights = weights + _RATE * momentum
+        weights = np.minimum(weights + _RATE * momentum, _HIGHEST)
     return np.asarray(weights, np.float64)
 
 
@@ -103,14 +106,14 @@ def _fit_logistic(
 
 
 def learn(catalogue: Path, folder: Path, definitions: Path, progress: Progress) -> Weights:
-    """Weights from every authored ask of a catalogue, and every second one of those that no agent does.
+    """Weights from every authored ask and near miss of a catalogue, and every second one of those that no agent does.
 
     Raises:
         ConfigurationError: the catalogue or what lies beside it has not been built.
         DefinitionError: the asks that no agent does cannot be read.
     """
     with closing(Catalogue(catalogue)) as opened:
-        asked = [each for each in asked_of(list(opened.definitions())) if not each.instead_of]
+        asked = asked_of(list(opened.definitions()))
     text, known = TextIndex(folder / "text"), PassageIndex(folder / "passages")
     cases = []
     for number, each in enumerate(asked, start=1):

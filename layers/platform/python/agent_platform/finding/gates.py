@@ -3,7 +3,7 @@
 The figures that are asked for stand in the catalogue's specification (docs/catalogue.md).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from agent_platform.agents.loader import Progress
 from agent_platform.finding.asked import Asked, asked_of
 from agent_platform.finding.passage_index import PassageIndex
 from agent_platform.finding.routing import Router
-from agent_platform.finding.text_index import WEIGHTS, TextIndex
+from agent_platform.finding.text_index import DETAIL, WEIGHTS, TextIndex
 
 FOUND_FIRST, FOUND_IN_FIVE = 0.95, 0.995
 """Gate 2: shares of the agents that their instructions, as the query, return first, and among the first five."""
@@ -22,7 +22,7 @@ ROUTED_FIRST, ROUTED_IN_FIVE, NEAR_MISS_RIGHT = 0.85, 0.97, 0.80
 agent that they name before the one they stand in."""
 
 _DEEP = 300
-_CARD_FIELDS = tuple(name for name in WEIGHTS if name != "instructions")
+_CARD_FIELDS = tuple(name for name in WEIGHTS if name not in DETAIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,16 @@ class Shares:
     five: float
 
 
-def found_again(catalogue: Catalogue, folder: Path, progress: Progress | None = None) -> list[Found]:
-    """Gate 2, for each agent by id."""
+def found_again(
+    catalogue: Catalogue, folder: Path, progress: Progress | None = None, only: Collection[str] = ()
+) -> list[Found]:
+    """Gate 2, for each agent by id, or for `only` these."""
     index, ids = TextIndex(folder / "text"), catalogue.ids()
     found = []
-    for row, definition in enumerate(catalogue.definitions(), start=1):
+    for row, agent_id in enumerate(ids, start=1):
+        if only and agent_id not in only:
+            continue
+        definition = catalogue.get(agent_id)
         hits = index.ranked(definition.instructions, _DEEP)
         by_card = index.ranked(definition.instructions, _DEEP, _CARD_FIELDS)
         scores = dict(zip(hits.rows, hits.scores, strict=True))
@@ -78,10 +83,17 @@ def found_again(catalogue: Catalogue, folder: Path, progress: Progress | None = 
     return found
 
 
-def routed(catalogue: Catalogue, folder: Path, progress: Progress | None = None) -> list[Routed]:
-    """Gate 3, for each ask and near miss; the one under test is left out of what the agents are known by."""
+def routed(
+    catalogue: Catalogue, folder: Path, progress: Progress | None = None, only: Collection[str] = ()
+) -> list[Routed]:
+    """Gate 3, for each ask and near miss (that `only` these agents wrote); the one under test is left out of what the
+    agents are known by."""
     router, known, ids = Router(catalogue, folder), PassageIndex(folder / "passages"), catalogue.ids()
-    asked = asked_of(list(catalogue.definitions()))
+    asked = [
+        each
+        for each in asked_of(list(catalogue.definitions()))
+        if not only or ids[(each.instead_of or each.row) - 1] in only
+    ]
     results = []
     for done, each in enumerate(asked, start=1):
         results.append(_routed(each, router, known, ids))

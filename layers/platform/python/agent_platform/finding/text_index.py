@@ -1,18 +1,26 @@
 """The words of all agents in a tantivy index: a folder that the build writes and readers only map into memory."""
 
 import shutil
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from tantivy import DocAddress, Document, Index, Occur, Order, Query, Schema, SchemaBuilder, TextAnalyzer
 
 from agent_platform.agents.definition import AgentDefinition
 from agent_platform.finding.analysis import open_index, plain, stemming
 
-WEIGHTS = {"name": 8.0, "summary": 4.0, "asks": 4.0, "use_when": 3.0, "tags": 3.0, "instructions": 1.0}
-"""BM25 weight of each field: what an agent is called and asked for says more than how it works."""
+WEIGHTS = {"name": 8.0, "summary": 4.0, "asks": 4.0, "use_when": 3.0, "tags": 3.0, "instructions": 1.0, "material": 0.5}
+"""BM25 weight of each field: what an agent is called and asked for says more than how it works. `material` is what it
+takes and gives: the names and descriptions of its fields, and its example."""
+
+CARD = ("name", "summary", "use_when", "tags")
+"""The fields that describe an agent to whoever looks for one; its asks stand in them as well, and are passages."""
+
+DETAIL = ("instructions", "material")
+"""The fields that are about its work."""
 
 FILTERS = ("group", "tag", "model")
 """Fields that narrow a list and are counted as facets."""
@@ -197,7 +205,40 @@ def field_texts(definition: AgentDefinition) -> dict[str, str]:
         "use_when": definition.use_when,
         "tags": " ".join(definition.tags),
         "instructions": definition.instructions,
+        "material": " ".join(_material(definition)),
     }
+
+
+def _material(definition: AgentDefinition) -> Iterator[str]:
+    for schema in (definition.input, definition.output):
+        yield from _words_of(schema)
+    yield from _texts_of(definition.example.input)
+
+
+def _words_of(schema: Any) -> Iterator[str]:
+    """Names, descriptions and values of a schema, in the words of their authors."""
+    if isinstance(schema, dict):
+        for name, child in schema.items():
+            if name == "properties":
+                yield " ".join(child).replace("_", " ")
+                yield from _words_of(list(child.values()))
+            elif name == "description":
+                yield str(child)
+            elif name == "enum":
+                yield " ".join(map(str, child)).replace("_", " ")
+            elif isinstance(child, dict | list):
+                yield from _words_of(child)
+    elif isinstance(schema, list):
+        for child in schema:
+            yield from _words_of(child)
+
+
+def _texts_of(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for child in value.values() if isinstance(value, dict) else value:
+            yield from _texts_of(child)
 
 
 def _document(row: int, definition: AgentDefinition) -> Document:
@@ -205,7 +246,7 @@ def _document(row: int, definition: AgentDefinition) -> Document:
     texts = field_texts(definition)
     for name, text in texts.items():
         document.add_text(name, text)
-    document.add_text("words", " ".join(text for name, text in texts.items() if name != "instructions"))
+    document.add_text("words", " ".join(text for name, text in texts.items() if name not in DETAIL))
     document.add_text("group", definition.group)
     document.add_text("model", definition.model)
     for tag in definition.tags:
