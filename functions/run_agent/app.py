@@ -3,14 +3,24 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Header, Path, Request, Response
+from fastapi import Depends, FastAPI, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent_platform.agents.definition import Diversion, Example, Guardrails, JsonObject, Limits, ModelTier, Team
+from agent_platform.agents.definition import (
+    VERSION,
+    Diversion,
+    Example,
+    Guardrails,
+    JsonObject,
+    Limits,
+    ModelTier,
+    Team,
+)
 from agent_platform.agents.meter import PATIENT, Patience
 from agent_platform.agents.resource import as_resource
 from agent_platform.errors import (
     AgentNotFound,
+    AgentVersionNotFound,
     ApprovalNotFound,
     ApprovalRequired,
     BadRequest,
@@ -41,6 +51,7 @@ from agent_platform.http import API_PREFIX, CurrentPrincipal, CurrentTrace, crea
 from agent_platform.http.few_fields import FewFields
 from agent_platform.http.rate_limits import rate_limit_headers
 from agent_platform.identity.policy import Action, Policies, Question
+from agent_platform.storage.definitions import PublishedVersion
 from agent_platform.storage.executions import Execution
 from functions.run_agent.deadline import within
 from functions.run_agent.metrics import CONTENT_TYPE, exposition
@@ -91,6 +102,13 @@ class AgentInfo(BaseModel):
     limits: Limits
 
 
+class AgentVersions(BaseModel):
+    """The versions of an agent; `current` is executed where none is named."""
+
+    current: str
+    items: list[PublishedVersion]
+
+
 class AgentHealth(BaseModel):
     """Whether the agent can execute."""
 
@@ -110,6 +128,10 @@ def agent_id(group: Annotated[str, Path()], name: Annotated[str, Path()]) -> str
 
 Service = Annotated[RunAgentService, Depends(service)]
 AgentId = Annotated[str, Depends(agent_id)]
+AskedVersion = Annotated[
+    str | None,
+    Query(max_length=20, pattern=VERSION, description="A version that was deployed before; left out, the current one"),
+]
 
 
 def may_read(request: Request, run_agent: Service, agent: AgentId, principal: CurrentPrincipal) -> None:
@@ -131,11 +153,12 @@ ACTIONS: dict[str, Action] = {
     "get_agent": "agents:read",
     "get_agent_health": "agents:read",
     "get_agent_metrics": "agents:read",
+    "list_agent_versions": "agents:read",
     "execute_agent": "agents:execute",
 }
 """Which action each operation is. The last is asked by the pipeline, as it is of every other entry."""
-KNOWN = problems(Unauthenticated, AgentNotFound)
-READABLE = problems(Unauthenticated, AgentNotFound, Forbidden, PolicyUndecided)
+KNOWN = problems(Unauthenticated, AgentNotFound, AgentVersionNotFound)
+READABLE = problems(Unauthenticated, AgentNotFound, AgentVersionNotFound, Forbidden, PolicyUndecided)
 REFUSALS: tuple[type[PlatformError], ...] = (
     *(MalformedJson, BadRequest, PayloadTooLarge, UnsupportedMediaType, InvalidInput, Forbidden),
     *(IdempotencyInProgress, IdempotencyKeyReused, RateLimited, BudgetExceeded, SessionNotFound, SessionBusy),
@@ -180,10 +203,21 @@ def create_run_agent_app(
     app.state.policies = policies
 
     @app.get(AGENT, operation_id="get_agent", tags=["agents"], responses=READABLE, dependencies=[MayRead])
-    def get_agent(run_agent: Service, agent: AgentId, _: CurrentPrincipal) -> AgentInfo:
+    def get_agent(run_agent: Service, agent: AgentId, _: CurrentPrincipal, version: AskedVersion = None) -> AgentInfo:
         """Info: what the agent is for, what it takes and returns, and an example."""
-        definition = run_agent.definition(agent)
+        definition = run_agent.definition(agent, version)
         return AgentInfo.model_validate({**dict(definition), "group": definition.group})
+
+    @app.get(
+        f"{AGENT}/versions",
+        operation_id="list_agent_versions",
+        tags=["agents"],
+        responses=READABLE | problems(StorageUnavailable),
+        dependencies=[MayRead],
+    )
+    def versions(run_agent: Service, agent: AgentId, _: CurrentPrincipal) -> AgentVersions:
+        """Every version that can be executed by `?version=`, the highest first."""
+        return AgentVersions(current=run_agent.definition(agent).version, items=run_agent.versions(agent))
 
     @app.post(
         f"{AGENT}/execute",
@@ -209,6 +243,7 @@ def create_run_agent_app(
             str | None,
             Header(description="`respond-async`: accept now, run for as long as the agent may, and tell by `Location`"),
         ] = None,
+        version: AskedVersion = None,
     ) -> Execution:
         """Run the agent on one input; the answer is the recorded execution."""
         call = run_agent.call(
@@ -217,6 +252,7 @@ def create_run_agent_app(
             principal,
             trace_id,
             within(patience, request.scope.get("aws.context")),
+            version=version,
             idempotency_key=idempotency_key,
             session_id=body.session_id,
             tool_approval=body.tool_approval,

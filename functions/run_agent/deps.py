@@ -16,6 +16,7 @@ from agent_platform.llm.sdk import ClaudeClient, preload
 from agent_platform.settings import InitializationSettings, RunAgentSettings, load
 from agent_platform.storage.batches import BatchRepository
 from agent_platform.storage.counters import AgentCounters
+from agent_platform.storage.definitions import DefinitionRepository
 from agent_platform.storage.dynamodb import dynamodb
 from agent_platform.storage.executions import ExecutionRepository
 from agent_platform.storage.payloads import PayloadStore
@@ -93,6 +94,7 @@ def service() -> RunAgentService:
         build_pipeline(recorder(), client, provider, catalogue.get, governed),
         AgentCounters(env.agent_metrics_table),
         submission(accepted, executions(), payloads(), StateMachine(env.run_agent_state_machine_arn), provider),
+        DefinitionRepository(env.definitions_table),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from agent_platform.agents.definition import AgentId, JsonObject
+from agent_platform.agents.definition import AgentId, JsonObject, Version
 from agent_platform.agents.execution import Call
 from agent_platform.agents.execution.queue import input_key
 from agent_platform.agents.execution.record import unfinished
@@ -41,11 +41,13 @@ class DirectRequest(_Event):
     """The event of a direct invoke. Only roles that may invoke the function by IAM can send one.
 
     Attributes:
+        version: of the agent; None is today's.
         input: the agent's; or `input_ref`, the key of it in the payload bucket.
         execution_id: of a queued execution; it runs once, and sent again it is answered with the record.
     """
 
     agent_id: AgentId
+    version: Version | None = None
     input: JsonObject | None = None
     input_ref: Annotated[str, StringConstraints(max_length=300)] | None = None
     principal: PrincipalDocument
@@ -183,6 +185,7 @@ class DirectEntry:
             Principal.from_document(request.principal),
             request.trace_id,
             patience,
+            version=request.version,
             session_id=request.session_id,
             idempotency_key=request.idempotency_key,
             tool_approval=request.tool_approval,

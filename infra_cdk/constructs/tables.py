@@ -38,6 +38,7 @@ class Tables(Construct):
         self.approvals = self._table("Approvals", partition="id", sort="candidate")
         self._index(self.approvals, "by_candidate", partition="candidate")
         self._index(self.approvals, "by_run", partition="run_id")
+        self.definitions = self._table("Definitions", partition="agent_id", sort="version")
         self.dead_letters = self._table("DeadLetters", partition="id")
         self._index(self.dead_letters, "by_state", partition="state")
         self.webhooks = self._table("Webhooks", partition="pk", sort="sk")

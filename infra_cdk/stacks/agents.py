@@ -75,6 +75,7 @@ class AgentsStack(Stack):
             "SESSIONS_TABLE": tables.sessions.table_name,
             "BATCHES_TABLE": tables.batches.table_name,
             "APPROVALS_TABLE": tables.approvals.table_name,
+            "DEFINITIONS_TABLE": tables.definitions.table_name,
             "PAYLOADS_BUCKET": data.payloads.bucket_name,
             "RUN_AGENT_STATE_MACHINE_ARN": state_machine_arn(self, self._stage, "run_agent"),
             "CLAUDE_PROVIDER": "direct",
@@ -123,6 +124,8 @@ class AgentsStack(Stack):
             [tables.sessions.table_arn],
         )
         function.allow(["dynamodb:GetItem"], [tables.batches.table_arn])
+        # Versions of agents that are not today's.
+        function.allow(["dynamodb:GetItem", "dynamodb:Query"], [tables.definitions.table_arn])
         # Asks for approval of a call of a tool, and uses it up. Its keys tell neither from a decision, which is the
         # API's to make: a group that was taken over could approve its own calls (docs/threat-model.md).
         function.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], [tables.approvals.table_arn])

@@ -223,6 +223,7 @@ class ApiStack(Stack):
             environment={
                 "DATABASE_SECRET_ARN": data.database_secret.secret_arn,
                 "TOKENS_TABLE": data.tables.tokens.table_name,
+                "DEFINITIONS_TABLE": data.tables.definitions.table_name,
                 "REFRESH_TOKEN_SECONDS": str(self._stage.refresh_token_seconds),
                 "STATE_MACHINE_ARN_BASE": arn_base(self),
                 "WORKFLOW_MACHINE_PREFIX": workflow_prefix(self._stage),
@@ -231,6 +232,7 @@ class ApiStack(Stack):
             snap_start=False,
         )
         function.allow(["secretsmanager:GetSecretValue"], [data.database_secret.secret_arn])
+        function.allow(["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"], [data.tables.definitions.table_arn])
         # Where an operator changes an account, its sessions end, API keys follow, and failed sign-ins are forgotten.
         for actions, items in (
             (["BatchGetItem", "DeleteItem", "GetItem", "UpdateItem"], "apikey#*"),

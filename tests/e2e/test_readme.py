@@ -59,7 +59,8 @@ def test_this_file_executes_every_command_of_the_readme() -> None:
         "make rebuild-projections",
         walks()[-1],
         "make policy-explain ACTION=agents:execute AGENT=finance-accounting/three-way-match-checker",
-        "make agents-check",
+        "make agent-check ID=finance-accounting/three-way-match-checker",
+        "make agent-diff ID=finance-accounting/three-way-match-checker\nmake agents-check",
         "make agent ID=finance-accounting/three-way-match-checker",
         "make synth STAGE=dev",
         "make deploy STAGE=dev",
@@ -160,11 +161,19 @@ def walk(platform: PlatformProcess, blocks: int, folder: Path) -> str:
     return text.replace("/tmp/", f"{folder}/")
 
 
-def test_agents_check_finds_no_fault() -> None:
-    done = run("make agents-check")
+def test_an_agent_passes_its_check() -> None:
+    done = run("make agent-check ID=finance-accounting/three-way-match-checker")
 
     assert done.returncode == 0, done.stderr
-    assert "no fault" in done.stdout
+    assert done.stdout.rstrip().endswith("It passes.")
+
+
+def test_the_catalogue_passes_its_gates() -> None:
+    done = run("make agent-diff ID=finance-accounting/three-way-match-checker\nmake agents-check")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("no change")
+    assert "**missed**" not in done.stdout
 
 
 def test_one_agent_alone_answers_the_standard_contract(tmp_path: Path) -> None:

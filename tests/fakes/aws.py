@@ -29,6 +29,7 @@ SESSIONS_TABLE = "sessions"
 BATCHES_TABLE = "batches"
 RUNS_TABLE = "runs"
 APPROVALS_TABLE = "approvals"
+DEFINITIONS_TABLE = "definitions"
 DEAD_LETTERS_TABLE = "dead-letters"
 WEBHOOKS_TABLE = "webhooks"
 WEBHOOKS_QUEUE_URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/webhooks"
@@ -59,6 +60,7 @@ RUN_AGENT_ENVIRONMENT = {
     "SESSIONS_TABLE": SESSIONS_TABLE,
     "BATCHES_TABLE": BATCHES_TABLE,
     "APPROVALS_TABLE": APPROVALS_TABLE,
+    "DEFINITIONS_TABLE": DEFINITIONS_TABLE,
     "PAYLOADS_BUCKET": PAYLOADS_BUCKET,
     "RUN_AGENT_STATE_MACHINE_ARN": RUN_AGENT_STATE_MACHINE,
 }
@@ -126,6 +128,7 @@ def make_governance_tables() -> None:
     _table(BATCHES_TABLE, "id", by_owner="owner")
     _table(RUNS_TABLE, "id", by_owner="owner", by_workflow="owner_workflow", open_runs="open")
     _table(APPROVALS_TABLE, "id", "candidate", by_candidate="candidate", by_run="run_id")
+    _table(DEFINITIONS_TABLE, "agent_id", "version")
     _table(DEAD_LETTERS_TABLE, "id", by_state="state")
     _table(WEBHOOKS_TABLE, "pk", "sk")
     boto3.client("s3").create_bucket(Bucket=PAYLOADS_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})

@@ -105,6 +105,7 @@ def test_the_routes_are_those_of_the_contract():
         *("GET /api/v1/users/invitations", "POST /api/v1/users/invitations", f"DELETE {invitation}"),
         *(f"POST {invitation}/resend", "POST /api/v1/me/export", "GET /api/v1/me/export", "POST /api/v1/me/erasure"),
         *(f"GET {agent}", f"POST {agent}/execute", f"GET {agent}/health", f"GET {agent}/metrics"),
+        f"GET {agent}/versions",
     }
 
 

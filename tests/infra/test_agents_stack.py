@@ -26,7 +26,16 @@ def grants(stage: Synthesized, function: str) -> dict[str, set[str]]:
 
 def target(grant: Grant) -> str:
     names = ("Executions", "Outbox", "AgentMetrics", "Tokens", "ClaudeSecret", "JwtSecret", "Database")
-    governing = ("Accounts", "Idempotency", "ResponseCache", "Circuits", "Sessions", "Batches", "Approvals")
+    governing = (
+        "Accounts",
+        "Idempotency",
+        "ResponseCache",
+        "Circuits",
+        "Sessions",
+        "Batches",
+        "Approvals",
+        "Definitions",
+    )
     for name in (*names, *governing):
         if name in grant.resource:
             return name
@@ -58,6 +67,7 @@ def test_a_groups_function_writes_its_records_and_reads_its_key_and_nothing_else
         "Circuits": item,
         "Sessions": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"},
         "Batches": {"dynamodb:GetItem"},
+        "Definitions": {"dynamodb:GetItem", "dynamodb:Query"},
         "Approvals": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
         "Payloads/": {"s3:ListBucket"},
         "Payloads/executions/*": {"s3:GetObject", "s3:PutObject"},

@@ -279,12 +279,15 @@ def test_the_migration_reads_the_databases_secret_and_changes_what_an_account_re
         own = {action for action in actions if action.startswith(("dynamodb:", "secretsmanager:"))}
         if own:
             keys = each.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", [])
-            where = "tokens" if "Tokens" in text(each["Resource"]) else "secret"
-            assert where == "tokens" or "Database" in text(each["Resource"])
+            named = text(each["Resource"])
+            where = "tokens" if "Tokens" in named else "definitions" if "Definitions" in named else "secret"
+            assert where != "secret" or "Database" in named
             found |= {(where, *keys, action.partition(":")[2]) for action in own}
 
     assert found == {
         ("secret", "GetSecretValue"),
+        ("definitions", "BatchGetItem"),
+        ("definitions", "BatchWriteItem"),
         ("tokens", "apikey#*", "BatchGetItem"),
         ("tokens", "apikey#*", "DeleteItem"),
         ("tokens", "apikey#*", "GetItem"),

@@ -36,6 +36,7 @@ REQUEST = {
     "input_ref": "queued/e1/input.json",
     "session_id": None,
     "tool_approval": None,
+    "version": None,
     "trace_id": "0" * 32,
     "principal": {"user_id": "u1", "email": "ada@example.org", "roles": ["user"], "key_id": None},
 }

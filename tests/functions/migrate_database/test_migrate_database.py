@@ -33,20 +33,28 @@ from agent_platform.ids import new_id
 from agent_platform.settings import AuthorizeSettings
 from agent_platform.storage import migrations
 from agent_platform.storage.acting import PLATFORM
+from agent_platform.storage.definitions import DefinitionRepository, VersionedDefinition
 from agent_platform.storage.dynamodb import dynamodb
 from agent_platform.storage.models import AgentRecord
 from agent_platform.storage.postgres import open_engine, transaction
 from agent_platform.storage.workflow_definitions import WorkflowDefinitions
 from functions.migrate_database import handler as module
 from functions.migrate_database.handler import handler
-from tests.fakes.aws import jwt_secret, store_secret, tokens_table
+from tests.fakes.aws import (
+    DEFINITIONS_TABLE,
+    executions_table,
+    governance_tables,
+    jwt_secret,
+    store_secret,
+    tokens_table,
+)
 from tests.fakes.catalogue import write_small_catalogue
 from tests.fakes.gateway import LambdaContext
 from tests.fakes.log import log
 from tests.fakes.postgres import Server, empty_database
 from tests.fakes.workflows import a_spec
 
-__all__ = ["empty_database", "jwt_secret", "log", "tokens_table"]
+__all__ = ["empty_database", "executions_table", "governance_tables", "jwt_secret", "log", "tokens_table"]
 
 HEAD = ScriptDirectory(str(migrations.FOLDER)).get_current_head()
 ADMIN = {"email": "admin@example.com", "name": "Admin", "password": "four words make one", "roles": ["admin", "user"]}
@@ -369,3 +377,42 @@ def test_no_password_reaches_the_log(log: StringIO) -> None:
         invoke({"ensure_user": {**ADMIN, "roles": ["emperor"]}})
     assert '"message":"migrated"' in log.getvalue()
     assert ADMIN["password"] not in log.getvalue()
+
+
+class TestVersionsOfAgents:
+    """Every deployment keeps what it deploys, so that older versions can still be executed."""
+
+    @pytest.fixture(autouse=True)
+    def deployed(
+        self,
+        governance_tables: None,  # noqa: ARG002 - makes the table
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv("DEFINITIONS_TABLE", DEFINITIONS_TABLE)
+        write_small_catalogue(tmp_path)
+        module._deployment.cache_clear()
+
+    def test_each_agent_is_kept_once(self) -> None:
+        assert invoke({})["versions"] == {"kept": 7, "changed": 0}
+        assert invoke({})["versions"] == {"kept": 0, "changed": 0}
+        assert DefinitionRepository(DEFINITIONS_TABLE).document("legal/nda-reviewer", "1.0.0")
+
+    def test_a_changed_agent_of_the_same_version_ends_a_deployment_to_the_cloud(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        invoke({})
+        other = VersionedDefinition("legal/nda-reviewer", "1.0.0", '{"other": "words"}')
+        DefinitionRepository(DEFINITIONS_TABLE).keep([other], replace=True)
+        monkeypatch.setenv("STAGE", "dev")
+        module._deployment.cache_clear()
+        with pytest.raises(
+            ConfigurationError, match=r"1 agents changed and kept their version: legal/nda-reviewer 1\.0\.0"
+        ):
+            invoke({})
+
+    def test_on_a_laptop_the_newer_words_count(self) -> None:
+        invoke({})
+        other = VersionedDefinition("legal/nda-reviewer", "1.0.0", '{"other": "words"}')
+        DefinitionRepository(DEFINITIONS_TABLE).keep([other], replace=True)
+        assert invoke({})["versions"] == {"kept": 1, "changed": 1}

@@ -70,7 +70,7 @@ def function(
     if deps._client_of.cache_info().currsize:
         deps.client().close()
     if deps.service.cache_info().currsize:
-        deps.service()._catalogue.close()
+        deps.service()._versions._catalogue.close()
     for cached in vars(deps).values():
         if hasattr(cached, "cache_clear") and cached.__module__ == deps.__name__:
             cached.cache_clear()

@@ -12,6 +12,7 @@ PlatformError
 ├── NotFound                      404
 │   ├── RouteNotFound             404
 │   ├── AgentNotFound             404
+│   ├── AgentVersionNotFound      404
 │   ├── ApiKeyNotFound            404
 │   ├── PersonNotFound            404
 │   ├── InvitationNotFound        404
@@ -201,6 +202,12 @@ class AgentNotFound(NotFound):
     """No agent has this id."""
 
     code, title = "agent_not_found", "Agent not found"
+
+
+class AgentVersionNotFound(NotFound):
+    """The agent was never deployed in this version."""
+
+    code, title = "agent_version_not_found", "Version of the agent not found"
 
 
 class ExecutionNotFound(NotFound):

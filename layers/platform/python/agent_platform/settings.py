@@ -193,6 +193,7 @@ class RunAgentSettings(CommonSettings, ClaudeSettings, CatalogueSettings, Govern
     outbox_table: str
     agent_metrics_table: str
     batches_table: str
+    definitions_table: str
     run_agent_state_machine_arn: str
     """Carries out what was asked for with `Prefer: respond-async`."""
 
@@ -354,6 +355,8 @@ class MigrateDatabaseSettings(CommonSettings, DatabaseSettings, CatalogueSetting
     """Environment of `functions/migrate_database`."""
 
     tokens_table: str
+    definitions_table: str = ""
+    """Keeps every version of the agents. Left out, none is kept."""
     refresh_token_seconds: Seconds = 30 * 24 * 3600
     state_machine_arn_base: str = ""
     """The ARN of any state machine of this account, as far as its name."""

@@ -126,6 +126,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents/{group}/{name}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Versions
+         * @description Every version that can be executed by `?version=`, the highest first.
+         */
+        get: operations["list_agent_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/analytics/agents": {
         parameters: {
             query?: never;
@@ -2333,6 +2353,16 @@ export interface components {
             items: components["schemas"]["AgentSession"][];
             /** Next Cursor */
             next_cursor: string | null;
+        };
+        /**
+         * AgentVersions
+         * @description The versions of an agent; `current` is executed where none is named.
+         */
+        AgentVersions: {
+            /** Current */
+            current: string;
+            /** Items */
+            items: components["schemas"]["PublishedVersion"][];
         };
         /**
          * ApiKeyChanges
@@ -4665,6 +4695,20 @@ export interface components {
             message: string;
         };
         /**
+         * PublishedVersion
+         * @description One version of an agent that can be executed.
+         */
+        PublishedVersion: {
+            /**
+             * Published At
+             * Format: date-time
+             * @description When it was first deployed
+             */
+            published_at: string;
+            /** Version */
+            version: string;
+        };
+        /**
          * Reason
          * @description Why it could not be done: a stable code and a sentence.
          */
@@ -6510,7 +6554,10 @@ export interface operations {
     };
     get_agent: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description A version that was deployed before; left out, the current one */
+                version?: string | null;
+            };
             header?: never;
             path: {
                 group: string;
@@ -6547,7 +6594,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `agent_not_found` */
+            /** @description `agent_not_found`, `agent_version_not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6578,7 +6625,10 @@ export interface operations {
     };
     execute_agent: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description A version that was deployed before; left out, the current one */
+                version?: string | null;
+            };
             header?: {
                 /** @description The same key again within 24 hours gets the first answer; nothing is run twice */
                 "idempotency-key"?: string | null;
@@ -6773,7 +6823,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `agent_not_found` */
+            /** @description `agent_not_found`, `agent_version_not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6841,7 +6891,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `agent_not_found` */
+            /** @description `agent_not_found`, `agent_version_not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6860,6 +6910,74 @@ export interface operations {
                 };
             };
             /** @description `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_agent_versions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentVersions"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `agent_not_found`, `agent_version_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -23,6 +23,8 @@ GROUP_LENGTH = 34
 """A group is part of its Lambda function's name, which has at most 64 characters with stage and prefix."""
 AgentId = Annotated[str, StringConstraints(pattern=AGENT_ID, max_length=AGENT_ID_LENGTH)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=50)]
+VERSION = r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$"
+Version = Annotated[str, StringConstraints(pattern=VERSION, max_length=20)]
 ToolName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=50)]
 Text = Annotated[str, StringConstraints(min_length=3, max_length=600, strip_whitespace=True)]
 ModelTier = Literal["fast", "balanced", "deep"]
@@ -118,11 +120,7 @@ class DefinitionFile(_Strict):
     """One agent as its author writes it in `agent_defs/<group>/<name>.yaml`; the path is its id."""
 
     name: Annotated[str, StringConstraints(min_length=3, max_length=60)]
-    version: Annotated[
-        str,
-        StringConstraints(pattern=r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$", max_length=20),
-        Field(description="Semantic version"),
-    ]
+    version: Annotated[Version, Field(description="Semantic version")]
     summary: Annotated[str, StringConstraints(min_length=20, max_length=120)]
     use_when: Text
     not_when: Annotated[tuple[Diversion, ...], BeforeValidator(_as_tuple), Field(min_length=1)]

@@ -33,6 +33,7 @@ class Call:
         session_id: the conversation that this is a turn of.
         batch_id: the batch that this is a line of.
         run_id: the run of a workflow that this is a part of, at its step `step_id`.
+        version: of the agent, where the caller asked for one; None is today's.
         tool_approval: the approval of a call of a tool, which this execution may make.
         postpone: lets an execution wait again that failed for nothing, with what else must be written; None where
             nobody will try it again.
@@ -59,6 +60,7 @@ class Call:
     batch_id: str | None = None
     run_id: str | None = None
     step_id: str | None = None
+    version: str | None = None
     tool_approval: str | None = None
     postpone: Callable[[Sequence[Rider]], object] | None = None
     parent: "Call | None" = None

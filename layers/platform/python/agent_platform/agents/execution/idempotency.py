@@ -53,6 +53,8 @@ def idempotency(locks: IdempotencyLocks, executions: RecordedExecutions) -> Stag
         if call.idempotency_key is None:
             return proceed(call)
         asked = {"input": call.input, "session_id": call.session_id}
+        if call.version:
+            asked["version"] = call.version
         if call.tool_approval:
             asked["tool_approval"] = call.tool_approval
         found = obtain(call, KeyedRequest(call.principal.user_id, call.definition.id, call.idempotency_key, asked))

@@ -45,6 +45,7 @@ def start(machine: StateMachine, call: Call, execution_id: str) -> None:
         {
             "execution_id": execution_id,
             "agent_id": call.definition.id,
+            "version": call.version,
             "input_ref": input_key(execution_id),
             "session_id": call.session_id,
             "tool_approval": call.tool_approval,

@@ -3,7 +3,8 @@
 Start it with `python -m agent_platform.llm.offline [--host 127.0.0.1] [--port 0] [--catalogue FILE]`; it prints its URL
 when it is ready, and exits with 2 if the address is taken. Point `CLAUDE_BASE_URL` at it. It thinks nothing up:
 
-- A system prompt that begins `Agent: <group>/<name> <version>` gets that agent's example output from the catalogue.
+- A system prompt that begins `Agent: <group>/<name> <version>` gets that agent's example output from the catalogue,
+  if that has this very version.
 - A text block `<step>…</step>` of the newest message is done first: it calls the tools named there (`coordination.py`).
 - Otherwise it answers the smallest value of `output_config.format`'s schema, or of the agent's output schema.
 - A schema that asks for the field `guardrail` gets it with the rule `none`, unless an example or plan has its own.

@@ -11,7 +11,7 @@ from typing import Any
 
 from agent_platform.llm.models import ClaudeModel
 from agent_platform.llm.offline.accounting import CHARACTERS_PER_TOKEN
-from agent_platform.llm.offline.definitions import Known
+from agent_platform.llm.offline.definitions import Known, version_named_in
 from agent_platform.llm.offline.faults import Plan
 from agent_platform.llm.offline.readings import readings
 from agent_platform.llm.offline.schema_values import EndlessSchema, minimal_value
@@ -196,9 +196,15 @@ def _text(body: dict[str, Any], checked: Checked, known: Known | None, plan: Pla
         return injected_answer(body) or ""
     if plan and plan.mode == "invalid_json":
         return '{"offline": "this object is never clos'
-    if known and known.example is not None:
+    # The example is of the version that the catalogue has now; another may have another schema.
+    if known and known.example is not None and _is_of_now(known, body):
         return text_with_verdict(known.example, body)
     return checked.smallest_output or (known.smallest_output if known else None) or PLAIN_TEXT
+
+
+def _is_of_now(known: Known, body: dict[str, Any]) -> bool:
+    asked = version_named_in(body.get("system"))
+    return asked is None or known.version is None or asked == known.version
 
 
 def _thinking(body: dict[str, Any], model: ClaudeModel) -> list[Block]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from agent_platform.llm.offline.schema_values import EndlessSchema, minimal_value
 
 # The line with which the platform's prompt composer begins a system prompt.
-AGENT_LINE = re.compile(r"Agent: ([a-z0-9-]+/[a-z0-9-]+)(?: \S+)?(?:\n|$)")
+AGENT_LINE = re.compile(r"Agent: ([a-z0-9-]+/[a-z0-9-]+)(?: (\S+))?(?:\n|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +19,28 @@ class Known:
     example: str | None = None
     smallest_output: str | None = None
     example_input: str | None = None
+    version: str | None = None
+    """The one that the catalogue has now; the example is of that version."""
 
 
 def agent_named_in(system: object) -> str | None:
     """The agent id that a system prompt (text, or a list of text blocks) names in the first line of any block."""
+    return _named_in(system)[0]
+
+
+def version_named_in(system: object) -> str | None:
+    """The version that stands behind that id."""
+    return _named_in(system)[1]
+
+
+def _named_in(system: object) -> tuple[str | None, str | None]:
     blocks = [system] if isinstance(system, str) else system if isinstance(system, list) else []
     for block in blocks:
         text = block.get("text") if isinstance(block, dict) else block
         match = AGENT_LINE.match(text) if isinstance(text, str) else None
         if match:
-            return match[1]
-    return None
+            return match[1], match[2]
+    return None, None
 
 
 class Definitions:
@@ -96,7 +107,8 @@ def _known(definition: str) -> Known:
         fields = json.loads(definition)
         if "output" in (example := fields.get("example") or {}):
             asked = json.dumps(example["input"], ensure_ascii=False) if "input" in example else None
-            return Known(example=json.dumps(example["output"], ensure_ascii=False), example_input=asked)
+            text = json.dumps(example["output"], ensure_ascii=False)
+            return Known(example=text, example_input=asked, version=fields.get("version"))
         return Known(smallest_output=json.dumps(minimal_value(fields["output"]), ensure_ascii=False))
     except (ValueError, AttributeError, KeyError, TypeError, EndlessSchema):
         return Known()
