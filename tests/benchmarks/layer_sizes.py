@@ -16,7 +16,7 @@ LARGEST = 4
 
 
 def layers() -> "dict[str, SourceTrees | Requirements]":
-    """What builds each layer but the catalogue's, as `infra_cdk.constructs.layers` has it."""
+    """What builds each layer but the catalogue's, as `infra_cdk.constructs.layers` has it (of `finding`, packages)."""
     # Here, because loading the CDK starts a Node process, which no other benchmark needs.
     from infra_cdk.constructs.bundling import Requirements, SourceTrees
     from infra_cdk.repository import PLATFORM, REQUIREMENTS
@@ -28,6 +28,7 @@ def layers() -> "dict[str, SourceTrees | Requirements]":
         "claude": Requirements(REQUIREMENTS / "claude.txt", below=(base,)),
         "postgres": Requirements(REQUIREMENTS / "postgres.txt", below=(base,)),
         "kafka": Requirements(REQUIREMENTS / "kafka.txt", below=(base,)),
+        "finding": Requirements(REQUIREMENTS / "finding.txt", below=(base,)),
         "policy_base": Requirements(base, more=(REQUIREMENTS / "policy.txt",)),
         "traced_base": Requirements(base, more=(REQUIREMENTS / "tracing.txt",)),
         "traced_policy_base": Requirements(base, more=(REQUIREMENTS / "policy.txt", REQUIREMENTS / "tracing.txt")),
@@ -60,8 +61,8 @@ def run(_: int) -> Report:
     report.add("platform + base, without the SDK", megabytes["platform"] + megabytes["base"], "MB", 60)
     report.add("the same with OpenTelemetry (`traced_base`)", megabytes["platform"] + megabytes["traced_base"], "MB")
     shared = megabytes["platform"] + megabytes["traced_base"] + megabytes["postgres"]
-    # An agent that remembers, and what projects events from Kafka; with `traced_base` in the place of `base`.
-    for function, last in (("run_agent", "claude"), ("project_events", "kafka")):
+    # An agent that remembers, what projects events from Kafka, the control plane; `traced_base` in the place of `base`.
+    for function, last in (("run_agent", "claude"), ("project_events", "kafka"), ("api", "finding")):
         what = f"the layers of `{function}` at its heaviest, without the catalogue"
         report.add(what, shared + megabytes[last], "MB", 250)
     return report

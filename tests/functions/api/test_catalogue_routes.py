@@ -157,7 +157,7 @@ def test_an_ask_is_routed_with_scores_and_a_reason(platform: Platform, ada: Pers
     assert routed["fits"] == (first["score"] >= routed["floor"])
 
 
-@pytest.mark.parametrize("ask", ["What will the weather be like in Lisbon?", "hello", "sing me a song, please"])
+@pytest.mark.parametrize("ask", ["hello", "sing me a song", "asdf qwer zxcv"])
 def test_an_ask_that_no_agent_does_is_told_so(platform: Platform, ada: Person, ask: str) -> None:
     routed = platform.gateway.post(f"{AGENTS}/route", {"ask": ask}, token=ada.access_token).json
     assert routed["fits"] is False

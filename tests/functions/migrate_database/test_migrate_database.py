@@ -391,7 +391,6 @@ class TestVersionsOfAgents:
     ) -> None:
         monkeypatch.setenv("DEFINITIONS_TABLE", DEFINITIONS_TABLE)
         write_small_catalogue(tmp_path)
-        module._deployment.cache_clear()
 
     def test_each_agent_is_kept_once(self) -> None:
         assert invoke({})["versions"] == {"kept": 7, "changed": 0}
@@ -405,6 +404,7 @@ class TestVersionsOfAgents:
         other = VersionedDefinition("legal/nda-reviewer", "1.0.0", '{"other": "words"}')
         DefinitionRepository(DEFINITIONS_TABLE).keep([other], replace=True)
         monkeypatch.setenv("STAGE", "dev")
+        module._deployment()._engine.dispose()
         module._deployment.cache_clear()
         with pytest.raises(
             ConfigurationError, match=r"1 agents changed and kept their version: legal/nda-reviewer 1\.0\.0"
