@@ -22,7 +22,7 @@ def router(catalogue: Catalogue, finding_folder: Path) -> Iterator[Router]:
 @pytest.mark.parametrize(
     ("ask", "agent_id"),
     [
-        ("The bill lists more boxes than we ordered and the warehouse booked", "finance-accounting/three-way-match-checker"),
+        ("The bill lists more boxes than the order and the receipt", "finance-accounting/three-way-match-checker"),
         ("pods keep restarting with exit code 137", "cloud-operations/pod-crash-diagnoser"),
         ("a strange mail from payroll wants my bank account on a page", "cybersecurity/phishing-report-triager"),
         ("is grey text on a white button readable enough", "design-ux/colour-contrast-auditor"),
