@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,8 @@ class TextIndex:
         index = open_index(folder)
         self._schema: Schema = index.schema
         self._searcher = index.searcher()
+        # A page and its counts ask the same, and to compose it may take a search of its own.
+        self._composed = lru_cache(maxsize=64)(self._compose)
 
     def words(self, text: str, most: int = 16) -> list[str]:
         """The words of a query: in lower case, without accents, each once, at most `most`."""
@@ -117,7 +119,10 @@ class TextIndex:
         }
 
     def _query(self, words: Sequence[str], filters: Mapping[str, str | None]) -> Query:
-        narrowed = [(Occur.Must, self._filtered(name, value)) for name, value in filters.items() if value]
+        return self._composed(tuple(words), tuple((name, value) for name, value in filters.items() if value))
+
+    def _compose(self, words: tuple[str, ...], filters: tuple[tuple[str, str], ...]) -> Query:
+        narrowed = [(Occur.Must, self._filtered(name, value)) for name, value in filters]
         if not words:
             return Query.boolean_query(narrowed) if narrowed else Query.all_query()
         clauses = [self._matching(word) for word in self._telling(words)]
