@@ -28,7 +28,7 @@ POLICY_SOURCES := $(shell find layers/policies 2>/dev/null)
 POLICY_COMPILER := $(wildcard layers/platform/python/agent_platform/identity/policy/*.py)
 WEB := $(shell find web -mindepth 1 -name node_modules -prune -o -name dist -prune -o -name '.*' -prune -o -print 2>/dev/null)
 
-.PHONY: help setup run dev reset test check audit deploy synth bench fuzz rebuild-projections dead-letters rotate-keys agent agents-check agent-new agent-check agent-diff workflows workflows-check catalogue web openapi migration lock clean
+.PHONY: help setup run dev reset test check audit deploy synth bench fuzz rebuild-projections dead-letters rotate-keys agent eval agents-check agent-new agent-check agent-diff workflows workflows-check catalogue web openapi migration lock clean
 
 help: ## list the targets (this text)
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "  make %-19s %s\n", $$1, $$2 }'
@@ -90,6 +90,9 @@ policy-explain: .venv/.synced ## why is this allowed or denied: make policy-expl
 
 agent: setup catalogue ## run one agent alone: make agent ID=group/name
 	@$(PYTHON) -m infra_cdk.local agent $(ID)
+
+eval: setup catalogue ## hold one agent's answers to its cases: make eval ID=group/name (JUDGE=1 lets Claude read them)
+	@$(PYTHON) -m infra_cdk.local eval $(ID) $(if $(JUDGE),--judge)
 
 agents-check: .venv/.synced ## hold every agent to the gates of the catalogue (ARGS=--document renews docs/catalogue.md)
 	@$(PYTHON) -m tests.gates $(ARGS)

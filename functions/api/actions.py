@@ -58,6 +58,9 @@ ACTIONS: dict[str, Action] = {
     "list_groups": "agents:read",
     "list_tags": "agents:read",
     "unknown_group": "agents:read",
+    "create_evaluation": "agents:execute",
+    "list_evaluations": "agents:read",
+    "get_evaluation": "agents:read",
     # Executions, batches, conversations
     "list_executions": "executions:read",
     "get_execution": "executions:read",

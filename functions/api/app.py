@@ -16,6 +16,7 @@ from functions.api.routes import (
     batches,
     budgets,
     dead_letters,
+    evaluations,
     executions,
     groups,
     health,
@@ -35,7 +36,7 @@ from functions.api.routes import (
 )
 
 _RESOURCES = (
-    *(auth, me, my_data, users, keys, budgets, groups, agents, executions, batches, sessions),
+    *(auth, me, my_data, users, keys, budgets, groups, agents, evaluations, executions, batches, sessions),
     *(workflows, runs, approvals, tool_approvals, triggers, webhooks),
     *(analytics, audit, dead_letters, metrics, policy, health, openapi),
 )

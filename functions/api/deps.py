@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Request
 
 from agent_platform.agents.catalogue import Catalogue
+from agent_platform.agents.versions import Versions
 from agent_platform.errors import Forbidden, MailUnavailable
 from agent_platform.events.recorder import OutboxRecorder
 from agent_platform.http import CurrentPrincipal
@@ -18,6 +19,8 @@ from agent_platform.storage.approvals import ApprovalRepository
 from agent_platform.storage.batches import BatchRepository
 from agent_platform.storage.counters import AgentCounters
 from agent_platform.storage.dead_letters import DeadLetterRepository
+from agent_platform.storage.definitions import DefinitionRepository
+from agent_platform.storage.evaluations import EvaluationRepository
 from agent_platform.storage.executions import ExecutionRepository
 from agent_platform.storage.payloads import PayloadStore
 from agent_platform.storage.sessions import SessionRepository
@@ -113,6 +116,21 @@ class Services:
     def run_batch(self) -> StateMachine:
         """The state machine of batches."""
         return StateMachine(self._settings.run_batch_state_machine_arn)
+
+    @cached_property
+    def evaluate_agent(self) -> StateMachine:
+        """The state machine of evaluations."""
+        return StateMachine(self._settings.evaluate_agent_state_machine_arn)
+
+    @cached_property
+    def evaluations(self) -> EvaluationRepository:
+        """How agents stood up to their cases."""
+        return EvaluationRepository(self._settings.evaluations_table)
+
+    @cached_property
+    def versions(self) -> Versions:
+        """Agents in every version that was deployed."""
+        return Versions(self.catalogue, DefinitionRepository(self._settings.definitions_table))
 
     @cached_property
     def conversations(self) -> SessionRepository:

@@ -39,6 +39,8 @@ class Tables(Construct):
         self._index(self.approvals, "by_candidate", partition="candidate")
         self._index(self.approvals, "by_run", partition="run_id")
         self.definitions = self._table("Definitions", partition="agent_id", sort="version")
+        self.evaluations = self._table("Evaluations", partition="id")
+        self._index(self.evaluations, "by_agent", partition="agent_id")
         self.dead_letters = self._table("DeadLetters", partition="id")
         self._index(self.dead_letters, "by_state", partition="state")
         self.webhooks = self._table("Webhooks", partition="pk", sort="sk")

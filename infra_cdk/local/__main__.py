@@ -1,4 +1,4 @@
-"""The platform on this machine: `python -m infra_cdk.local run | dev | agent <group>/<name> | reset`."""
+"""The platform on this machine: `python -m infra_cdk.local run | dev | agent ID | eval ID | reset` (ID: group/name)."""
 
 import argparse
 import sys
@@ -17,6 +17,9 @@ def main() -> int:
     commands.add_parser("agent", help="one agent alone").add_argument(
         "agent_id", metavar="group/name", nargs="?", default=""
     )
+    evaluate = commands.add_parser("eval", help="one agent held to its cases")
+    evaluate.add_argument("agent_id", metavar="group/name", nargs="?", default="")
+    evaluate.add_argument("--judge", action="store_true", help="let Claude read the answers as well")
     commands.add_parser("reset", help="delete what runs have kept")
     options = parser.parse_args()
     signals = StopSignals()

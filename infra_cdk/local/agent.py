@@ -39,7 +39,7 @@ class AgentRun:
         with self._display.step(f"Starting {self._id}"), choosing(self._display.say):
             port = fixed_port() or next_free(FIRST_PORT)
             url = f"http://{LOOPBACK}:{port}/api/v1/agents/{self._id}"
-            environment = platform_environment(**self._model())
+            environment = platform_environment(**model_environment(self._state, self._children))
             agent = Child(
                 f"The agent {self._id}",
                 [sys.executable, "-m", "functions.run_agent.serve", self._id, "--port", str(port)],
@@ -72,16 +72,6 @@ class AgentRun:
             self._children.check()
             time.sleep(CHECK_SECONDS)
 
-    def _model(self) -> dict[str, str]:
-        """The variables that say which model answers."""
-        if key := offline_claude.api_key():
-            return {"ANTHROPIC_API_KEY": key}
-        port = next_free(offline_claude.FIRST_PORT)
-        claude = offline_claude.offline_claude(self._state, port, log="agent-claude")
-        self._children.start(claude)
-        claude.wait_until(lambda: offline_claude.answers(port), offline_claude.START_SECONDS)
-        return {"ANTHROPIC_API_KEY": "offline", "CLAUDE_BASE_URL": offline_claude.base_url(port)}
-
     def _example(self) -> Path:
         """The agent's own example as a request body, ready for curl."""
         with closing(sqlite3.connect(f"file:{offline_claude.CATALOGUE}?mode=ro", uri=True)) as catalogue:
@@ -93,3 +83,14 @@ class AgentRun:
         example = self._state.directory / "example.json"
         example.write_text(json.dumps({"input": json.loads(found[0])["example"]["input"]}, indent=2) + "\n")
         return example
+
+
+def model_environment(state: State, children: Children) -> dict[str, str]:
+    """The variables that say which model answers an agent alone; without a key, the offline Claude is started."""
+    if key := offline_claude.api_key():
+        return {"ANTHROPIC_API_KEY": key}
+    port = next_free(offline_claude.FIRST_PORT)
+    claude = offline_claude.offline_claude(state, port, log="agent-claude")
+    children.start(claude)
+    claude.wait_until(lambda: offline_claude.answers(port), offline_claude.START_SECONDS)
+    return {"ANTHROPIC_API_KEY": "offline", "CLAUDE_BASE_URL": offline_claude.base_url(port)}

@@ -11,6 +11,7 @@ from infra_cdk.local.agent import AgentRun
 from infra_cdk.local.dev import DevRun
 from infra_cdk.local.display import Display
 from infra_cdk.local.errors import LocalRunError
+from infra_cdk.local.evaluate import evaluate
 from infra_cdk.local.ports import fixed_port
 from infra_cdk.local.processes import Children
 from infra_cdk.local.run import Run
@@ -40,6 +41,13 @@ def perform(options: argparse.Namespace, signals: StopSignals) -> int:
         elif options.command == "agent":
             state.create()
             until_stopped(signals, display, lambda children: AgentRun(state, children, display, options.agent_id))
+        elif options.command == "eval":
+            state.create()
+            with Children(signals) as children:
+                try:
+                    evaluate(state, children, options.agent_id, judge=options.judge)
+                finally:
+                    children.stop()
         else:
             kind = DevRun if options.command == "dev" else Run
             state.create()

@@ -130,6 +130,7 @@ class ApiStack(Stack):
         executions, tokens = tables.executions, tables.tokens
         run_agent = state_machine_arn(self, self._stage, "run_agent")
         run_batch = state_machine_arn(self, self._stage, "run_batch")
+        evaluate_agent = state_machine_arn(self, self._stage, "evaluate_agent")
         function = PlatformFunction(
             self,
             "Api",
@@ -151,6 +152,9 @@ class ApiStack(Stack):
                 "PAYLOADS_BUCKET": data.payloads.bucket_name,
                 "RUN_AGENT_STATE_MACHINE_ARN": run_agent,
                 "RUN_BATCH_STATE_MACHINE_ARN": run_batch,
+                "EVALUATE_AGENT_STATE_MACHINE_ARN": evaluate_agent,
+                "EVALUATIONS_TABLE": tables.evaluations.table_name,
+                "DEFINITIONS_TABLE": tables.definitions.table_name,
                 "TOKENS_TABLE": tokens.table_name,
                 "ATTEMPTS_PER_SOURCE": str(self._stage.attempts_per_source),
                 **self._token_lives,
@@ -181,6 +185,13 @@ class ApiStack(Stack):
             ["dynamodb:Query"], [f"{each.table_arn}/index/by_owner" for each in (tables.sessions, tables.batches)]
         )
         self._let_it_run_batches(function, run_batch)
+        function.allow(["dynamodb:GetItem", "dynamodb:PutItem"], [tables.evaluations.table_arn])
+        function.allow(["dynamodb:Query"], [f"{tables.evaluations.table_arn}/index/by_agent"])
+        function.allow(["dynamodb:GetItem"], [tables.definitions.table_arn])
+        function.allow(["states:StartExecution"], [evaluate_agent])
+        evaluations = runs_arn(self, self._stage, "evaluate_agent")
+        function.allow(["states:DescribeExecution"], [evaluations])
+        explain_wildcards(function.role, [evaluations], "Runs have names of their own; the grant names a machine.")
         function.allow(
             ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
             [tokens.table_arn],

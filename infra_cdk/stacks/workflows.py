@@ -62,6 +62,14 @@ class WorkflowsStack(Stack):
             {**agent_function, "RunBatchFunctionName": entry.function_arn},
             calls=[*self._groups, entry.function_arn],
         )
+        self.evaluations = self._evaluations()
+        entry = self.evaluations.entry
+        self.evaluate_agent = self._state_machine(
+            "EvaluateAgent",
+            "evaluate_agent",
+            {**agent_function, "EvaluateAgentFunctionName": entry.function_arn},
+            calls=[*self._groups, entry.function_arn],
+        )
         self.step = workflow_step(self, "WorkflowStep", around=self._around, data=data)
         self.tracking = RunTracking(self, "Tracking", around=self._around, data=data)
         self.runs_as = WorkflowRole(
@@ -109,6 +117,34 @@ class WorkflowsStack(Stack):
         function.allow(["s3:GetObject"], [kept])
         function.allow(["s3:ListBucket"], [payloads.bucket_arn])
         explain_wildcards(function.role, [files, kept], _OBJECTS)
+        return function
+
+    def _evaluations(self) -> PlatformFunction:
+        """Says what is to be run for an evaluation, and holds the answers to the cases."""
+        tables, payloads = self._data.tables, self._data.payloads
+        function = PlatformFunction(
+            self,
+            "Evaluations",
+            around=self._around,
+            folder="evaluate_agent",
+            description="the cases and results of evaluations",
+            layers=["platform", "base", "catalogue"],
+            timeout=Duration.minutes(1),
+            # It runs twice an evaluation, and nobody waits for its start.
+            snap_start=False,
+            environment={
+                "EVALUATIONS_TABLE": tables.evaluations.table_name,
+                "EXECUTIONS_TABLE": tables.executions.table_name,
+                "DEFINITIONS_TABLE": tables.definitions.table_name,
+                "PAYLOADS_BUCKET": payloads.bucket_name,
+            },
+        )
+        function.allow(["dynamodb:GetItem", "dynamodb:PutItem"], [tables.evaluations.table_arn])
+        function.allow(["dynamodb:GetItem"], [tables.executions.table_arn, tables.definitions.table_arn])
+        kept = self._data.payload_objects(EXECUTIONS)
+        function.allow(["s3:GetObject"], [kept])
+        function.allow(["s3:ListBucket"], [payloads.bucket_arn])
+        explain_wildcards(function.role, [kept], _OBJECTS)
         return function
 
     def _state_machine(

@@ -62,6 +62,7 @@ def test_this_file_executes_every_command_of_the_readme() -> None:
         "make agent-check ID=finance-accounting/three-way-match-checker",
         "make agent-diff ID=finance-accounting/three-way-match-checker\nmake agents-check",
         "make agent ID=finance-accounting/three-way-match-checker",
+        "make eval ID=supply-chain/cycle-count-planner",
         "make synth STAGE=dev",
         "make deploy STAGE=dev",
         "make help",
@@ -123,6 +124,22 @@ def test_the_fifth_walk_ends_with_the_figures(platform: PlatformProcess, tmp_pat
     heading, *rows = done.stdout[done.stdout.rindex("\n}\n") + 3 :].splitlines()
     assert "agent_id" in heading.split(",")
     assert any("finance-accounting/three-way-match-checker" in row for row in rows)
+
+
+def test_the_sixth_walk_ends_with_an_evaluation_that_passed(platform: PlatformProcess, tmp_path: Path) -> None:
+    done = run(walk(platform, 6, tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    last = json.loads(done.stdout[done.stdout.rindex("\n{\n") :])
+    assert (last["status"], last["passed"], last["cases"]) == ("finished", 1, 1)
+    assert {each["kind"] for each in last["results"][0]["checks"]} == {"schema", "expected"}
+
+
+def test_the_command_that_holds_an_agent_to_its_cases_passes() -> None:
+    done = run("make eval ID=supply-chain/cycle-count-planner")
+
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 cases passed" in done.stdout
 
 
 def test_the_last_walk_ends_with_why_somebody_may_not(platform: PlatformProcess, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ BATCHES_TABLE = "batches"
 RUNS_TABLE = "runs"
 APPROVALS_TABLE = "approvals"
 DEFINITIONS_TABLE = "definitions"
+EVALUATIONS_TABLE = "evaluations"
 DEAD_LETTERS_TABLE = "dead-letters"
 WEBHOOKS_TABLE = "webhooks"
 WEBHOOKS_QUEUE_URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/webhooks"
@@ -129,6 +130,7 @@ def make_governance_tables() -> None:
     _table(RUNS_TABLE, "id", by_owner="owner", by_workflow="owner_workflow", open_runs="open")
     _table(APPROVALS_TABLE, "id", "candidate", by_candidate="candidate", by_run="run_id")
     _table(DEFINITIONS_TABLE, "agent_id", "version")
+    _table(EVALUATIONS_TABLE, "id", by_agent="agent_id")
     _table(DEAD_LETTERS_TABLE, "id", by_state="state")
     _table(WEBHOOKS_TABLE, "pk", "sk")
     boto3.client("s3").create_bucket(Bucket=PAYLOADS_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})

@@ -1,6 +1,7 @@
 """The front door: routes, authorizer, the gateway's own answers, the migration."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -245,15 +246,19 @@ def of_workflows(grant: Grant) -> bool:
     return "-wf-" in grant.resource or grant.resource.endswith("/runs/*") or "Task" in grant.action
 
 
-def test_the_control_plane_starts_batches_stops_runs_and_signs_for_files_of_batches(stage: Synthesized) -> None:
+def test_the_control_plane_starts_batches_and_evaluations_stops_runs_and_signs_for_files_of_batches(
+    stage: Synthesized,
+) -> None:
     found = {
-        (each.action, each.resource.partition("run_")[2] or each.resource.partition("/")[2])
+        (each.action, "".join(re.findall(r"(?:-run_|-(?=evaluate_)|>/)(.*)", each.resource)))
         for each in stage.grants("Api", "Api")
         if each.action.partition(":")[0] in {"states", "s3"} and not of_workflows(each)
     }
 
     assert found == {
         ("states:StartExecution", "batch"),
+        ("states:StartExecution", "evaluate_agent"),
+        ("states:DescribeExecution", "evaluate_agent:*"),
         ("states:StopExecution", "agent:*"),
         ("states:StopExecution", "batch:*"),
         ("states:DescribeExecution", "batch:*"),

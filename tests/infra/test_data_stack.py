@@ -32,6 +32,8 @@ def test_each_table_has_the_keys_that_its_readers_use(stage: Synthesized) -> Non
             "Accounts",
             "Runs",
             "Approvals",
+            "Definitions",
+            "Evaluations",
             "DeadLetters",
             "Webhooks",
         )
@@ -47,6 +49,8 @@ def test_each_table_has_the_keys_that_its_readers_use(stage: Synthesized) -> Non
         "Tokens": ["pk"],
         "Runs": ["id"],
         "Approvals": ["id", "candidate"],
+        "Definitions": ["agent_id", "version"],
+        "Evaluations": ["id"],
         "DeadLetters": ["id"],
         "Webhooks": ["pk", "sk"],
     }

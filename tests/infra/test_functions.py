@@ -11,6 +11,7 @@ ALWAYS = (
     *("api", "authorize", "deliver_webhooks", "keep_dead_letters", "migrate_database", "process_personal_data"),
     *(
         "project_events",
+        "evaluate_agent",
         "relay_events",
         "rotate_signing_keys",
         "run_batch",
@@ -50,6 +51,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "authorize": settings.AuthorizeSettings,
     "create_topics": settings.CreateTopicsSettings,
     "deliver_webhooks": settings.DeliverWebhooksSettings,
+    "evaluate_agent": settings.EvaluateAgentSettings,
     "keep_dead_letters": settings.KeepDeadLettersSettings,
     "migrate_database": settings.MigrateDatabaseSettings,
     "process_personal_data": settings.ProcessPersonalDataSettings,
@@ -220,6 +222,7 @@ def test_production_starts_functions_from_snapshots_but_those_whose_start_nobody
         "Batches",
         "CreateTopics",
         "DeliverWebhooks",
+        "Evaluations",
         "KeepDeadLetters",
         "KeyRotationRotateSigningKeys",
         "MailingSendMail",

@@ -64,7 +64,25 @@ def test_the_steps_around_a_batch_touch_batches_and_the_ends_of_their_executions
     }
 
 
-@pytest.mark.parametrize("name", ["RunAgent", "RunBatch"])
+def test_the_steps_of_an_evaluation_read_answers_and_write_evaluations(stage: Synthesized) -> None:
+    grants = {
+        (grant.action, table)
+        for grant in stage.grants("Evaluations", "Workflows")
+        for table in ("Evaluations", "Executions", "Definitions", "Payloads")
+        if table in grant.resource and grant.action.partition(":")[0] in {"dynamodb", "s3"}
+    }
+
+    assert grants == {
+        ("dynamodb:GetItem", "Evaluations"),
+        ("dynamodb:PutItem", "Evaluations"),
+        ("dynamodb:GetItem", "Executions"),
+        ("dynamodb:GetItem", "Definitions"),
+        ("s3:GetObject", "Payloads"),
+        ("s3:ListBucket", "Payloads"),
+    }
+
+
+@pytest.mark.parametrize("name", ["RunAgent", "RunBatch", "EvaluateAgent"])
 def test_the_name_that_a_run_forms_is_the_name_that_a_group_has(stage: Synthesized, name: str) -> None:
     values = machine(stage, name)["DefinitionSubstitutions"]
     groups = machine(stage, "RunAgent")["DefinitionSubstitutions"]["AgentGroups"].split(",")
@@ -80,7 +98,7 @@ def test_a_dedicated_agent_is_no_group_to_a_run(special: Synthesized) -> None:
     assert values["AgentGroups"] == "banking-lending,cloud-operations,construction-real-estate"
 
 
-@pytest.mark.parametrize("name", ["RunAgent", "RunBatch"])
+@pytest.mark.parametrize("name", ["RunAgent", "RunBatch", "EvaluateAgent"])
 def test_runs_are_traced_and_logged_without_what_agents_said(stage: Synthesized, name: str) -> None:
     found = machine(stage, name)
 
@@ -90,22 +108,26 @@ def test_runs_are_traced_and_logged_without_what_agents_said(stage: Synthesized,
     assert found["LoggingConfiguration"]["IncludeExecutionData"] is False
 
 
-@pytest.mark.parametrize(("name", "file"), [("RunAgent", "run_agent"), ("RunBatch", "run_batch")])
+@pytest.mark.parametrize(
+    ("name", "file"), [("RunAgent", "run_agent"), ("RunBatch", "run_batch"), ("EvaluateAgent", "evaluate_agent")]
+)
 def test_the_definition_in_the_template_is_the_file_with_the_stages_switch(
     stage: Synthesized, name: str, file: str
 ) -> None:
     expected = json.loads((STATE_MACHINES / f"{file}.asl.json").read_text())
-    if name == "RunBatch":
-        expected["States"]["Run every line"]["MaxConcurrency"] = stage.stage.batch_concurrency
+    for state in expected["States"].values():
+        if state["Type"] == "Map":
+            state["MaxConcurrency"] = stage.stage.batch_concurrency
 
     assert json.loads(text(machine(stage, name)["DefinitionString"])) == expected
 
 
 def test_the_functions_that_start_a_machine_name_the_one_that_there_is(stage: Synthesized) -> None:
-    names = {name: machine(stage, name)["StateMachineName"] for name in ("RunAgent", "RunBatch")}
+    names = {name: machine(stage, name)["StateMachineName"] for name in ("RunAgent", "RunBatch", "EvaluateAgent")}
     api = stage.function("Api", "Api").properties["Environment"]["Variables"]
     agents = stage.resources("AWS::Lambda::Function", "Agents")
 
     assert text(api["RUN_BATCH_STATE_MACHINE_ARN"]).endswith(f":stateMachine:{names['RunBatch']}")
+    assert text(api["EVALUATE_AGENT_STATE_MACHINE_ARN"]).endswith(f":stateMachine:{names['EvaluateAgent']}")
     for variables in (api, *(each.properties["Environment"]["Variables"] for each in agents)):
         assert text(variables["RUN_AGENT_STATE_MACHINE_ARN"]).endswith(f":stateMachine:{names['RunAgent']}")

@@ -199,7 +199,7 @@ def door(platform: Platform, function: Function, monkeypatch: pytest.MonkeyPatch
     store_secret(WEBHOOK_SECRET, KEY)
     boto3.client("sqs").create_queue(QueueName=WEBHOOKS_QUEUE_URL.rpartition("/")[2])
     wait = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 600, "End": True}}})
-    for name in ("run_agent", "run_batch"):
+    for name in ("run_agent", "run_batch", "evaluate_agent"):
         role = "arn:aws:iam::123456789012:role/states"
         boto3.client("stepfunctions").create_state_machine(name=name, definition=wait, roleArn=role)
     services, machines = platform.services, MachinesInMemory()

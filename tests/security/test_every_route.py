@@ -98,8 +98,8 @@ NAMED = {
 }
 """What a path names that belongs to a user: `World` makes one of each as Ada."""
 
-OF_THE_PLATFORM = {"group", "name"}
-"""What a path names that is everybody's: agents."""
+OF_THE_PLATFORM = {"group", "name", "evaluation_id"}
+"""What a path names that is everybody's: agents, and how they stood up to their cases."""
 
 OF_ADMINISTRATION = {"user_id", "letter_id", "invitation_id", "request_id"}
 """What a path names that administrators alone work with: whoever is none of them is refused, whatever it names."""

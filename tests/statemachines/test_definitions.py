@@ -52,6 +52,7 @@ def workflow(request: pytest.FixtureRequest) -> Path:
 
 def test_there_are_state_machines_to_check() -> None:
     assert {path.name for path in FILES} - {path.name for path in WORKFLOWS} == {
+        "evaluate_agent.asl.json",
         "run_agent.asl.json",
         "run_batch.asl.json",
     }

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from agent_platform.agents import schema_file
-from agent_platform.agents.schema_file import definition_schema
+from agent_platform.agents.case_files import case_paths
+from agent_platform.agents.schema_file import cases_schema, definition_schema
 from agent_platform.agents.tools import registry
 from tests.fakes.definitions import a_definition
 
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 
 def test_the_file_in_the_repository_is_the_generated_one():
     written = (ROOT / "agent_defs/schema.json").read_text(encoding="utf-8")
-    assert written == definition_schema(), "run `make schema` (python -m agent_platform.agents.schema_file)"
+    assert written == definition_schema(), "run python -m agent_platform.agents.schema_file"
 
 
 def test_it_is_valid_json_schema():
@@ -50,4 +51,16 @@ def test_the_command_writes_the_file(
     (tmp_path / "agent_defs").mkdir()
     assert schema_file.main() == 0
     assert (tmp_path / "agent_defs/schema.json").read_text(encoding="utf-8") == definition_schema()
-    assert capsys.readouterr().out == "agent_defs/schema.json\n"
+    assert (tmp_path / "agent_defs/cases.schema.json").read_text(encoding="utf-8") == cases_schema()
+    assert capsys.readouterr().out == "agent_defs/schema.json\nagent_defs/cases.schema.json\n"
+
+
+def test_the_schema_of_cases_in_the_repository_is_the_generated_one_and_every_file_of_cases_fits_it():
+    written = (ROOT / "agent_defs/cases.schema.json").read_text(encoding="utf-8")
+    assert written == cases_schema(), "run python -m agent_platform.agents.schema_file"
+    files = case_paths(ROOT / "agent_defs")
+    assert files
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith("# yaml-language-server: $schema=../../cases.schema.json\n")
+        assert [*jsonschema_rs.validator_for(json.loads(written)).iter_errors(yaml.safe_load(text))] == []

@@ -123,6 +123,16 @@ export function catalogueHandlers(identity: FakeIdentity, agents: AgentInfo[], p
       `${API}/approvals`,
       ({ request }) => identity.refusal(request) ?? HttpResponse.json({ items: [], next_cursor: null }),
     ),
+    http.get(
+      `${API}/evaluations`,
+      ({ request }) => identity.refusal(request) ?? HttpResponse.json({ items: [], next_cursor: null }),
+    ),
+    http.get(`${API}/agents/:group/:name/versions`, ({ request, params }) => {
+      const found = agents.find((agent) => agent.id === `${String(params['group'])}/${String(params['name'])}`);
+      const current = found?.version ?? '1.0.0';
+      const items = [{ version: current, published_at: '2026-03-31T12:00:00Z' }];
+      return identity.refusal(request) ?? HttpResponse.json({ current, items });
+    }),
     http.get(`${API}/groups`, ({ request }) => {
       const items: Schemas['Group'][] = groups.map((id) => ({
         id,

@@ -19,6 +19,7 @@ PlatformError
 │   ├── DataRequestNotFound       404
 │   ├── ApprovalNotFound          404
 │   ├── BatchNotFound             404
+│   ├── EvaluationNotFound        404
 │   ├── ExecutionNotFound         404
 │   ├── RunNotFound               404
 │   ├── SessionNotFound           404
@@ -220,6 +221,12 @@ class BatchNotFound(NotFound):
     """No batch of the caller has this id."""
 
     code, title = "batch_not_found", "Batch not found"
+
+
+class EvaluationNotFound(NotFound):
+    """No evaluation has this id."""
+
+    code, title = "evaluation_not_found", "Evaluation not found"
 
 
 class SessionNotFound(NotFound):

@@ -234,6 +234,9 @@ class ApiSettings(
     payloads_bucket: str
     run_agent_state_machine_arn: str
     run_batch_state_machine_arn: str
+    evaluate_agent_state_machine_arn: str
+    evaluations_table: str
+    definitions_table: str
     runs_table: str
     approvals_table: str
     agent_function_name: str
@@ -295,6 +298,15 @@ class RunBatchSettings(CommonSettings, CatalogueSettings):
     executions_table: str
     outbox_table: str
     agent_metrics_table: str
+    payloads_bucket: str
+
+
+class EvaluateAgentSettings(CommonSettings, CatalogueSettings):
+    """Environment of `functions/evaluate_agent`."""
+
+    evaluations_table: str
+    executions_table: str
+    definitions_table: str
     payloads_bucket: str
 
 

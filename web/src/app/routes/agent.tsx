@@ -3,6 +3,7 @@ import { IconStack2 } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { createRoute, Link } from '@tanstack/react-router';
 
+import classes from '@/app/routes/agent.module.css';
 import { memberRoute } from '@/app/routes/member';
 import { usePageTitle } from '@/app/use-page-title';
 import { NotFound } from '@/components/not-found';
@@ -11,6 +12,7 @@ import { getAgentOptions } from '@/features/agents/api/get-agent';
 import { AgentHeader } from '@/features/agents/components/agent-header';
 import { BudgetCard } from '@/features/budget/components/budget-card';
 import { ConversationsPanel } from '@/features/conversations/components/conversations-panel';
+import { EvaluationsPanel } from '@/features/evaluations/components/evaluations-panel';
 import { RunPanel } from '@/features/executions/components/run-panel';
 import { ApiProblem } from '@/lib/api/problem';
 
@@ -50,6 +52,9 @@ function AgentPage() {
       />
       {agent.memory !== 'none' && <ConversationsPanel agentId={agent.id} />}
       <RunPanel key={agent.id} agent={agent} budget={<BudgetCard />} />
+      <div className={classes.below}>
+        <EvaluationsPanel key={`${agent.id} evaluations`} agentId={agent.id} current={agent.version} />
+      </div>
     </>
   );
 }

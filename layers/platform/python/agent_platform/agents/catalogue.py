@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from agent_platform.agents.definition import AgentDefinition, ModelTier
 from agent_platform.errors import AgentNotFound, ConfigurationError, DefinitionError, DefinitionFault
 
-FORMAT = 2
+FORMAT = 3
 """Stored as SQLite's `user_version`; a reader refuses a file of another format."""
 
 
@@ -89,6 +89,11 @@ class Catalogue:
         except ValidationError as error:
             fault = DefinitionFault(agent_id, 0, "", f"its compiled entry is damaged ({error.error_count()} faults)")
             raise DefinitionError([fault]) from None
+
+    def cases(self, agent_id: str) -> str | None:
+        """The further cases of an agent as JSON (`cases.CaseFile`); None where it has none."""
+        rows = self._rows("SELECT document FROM cases WHERE agent_id = ?", (agent_id,))
+        return rows[0][0] if rows else None
 
     def groups(self) -> list[Group]:
         """Every group by name, with the number of its agents."""

@@ -4,11 +4,13 @@ import argparse
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent_platform.agents.case_files import case_faults, case_owner, case_paths, read_cases
+from agent_platform.agents.cases import Case
 from agent_platform.agents.check_colleagues import Fault, colleague_faults
 from agent_platform.agents.consult import CONSULT_AGENT
 from agent_platform.agents.definition import AgentDefinition
@@ -26,16 +28,17 @@ PLANNED = re.compile(r"^- `([a-z0-9-]+)`:", re.MULTILINE)
 """An agent's line in its group's README.md: written before the file is."""
 
 
-BESIDE_THE_GROUPS = {"groups.yaml", "tags.yaml", "schema.json", "unanswered.yaml"}
+BESIDE_THE_GROUPS = {"groups.yaml", "tags.yaml", "schema.json", "cases.schema.json", "unanswered.yaml"}
 """The files at the top of the folder that are no agents."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedCatalogue:
-    """Definitions without a fault, and the groups they belong to (id to name and summary)."""
+    """Definitions without a fault, the groups they belong to (id to name and summary), and the cases of agents."""
 
     definitions: list[AgentDefinition]
     groups: Mapping[str, Mapping[str, str]]
+    cases: Mapping[str, Sequence[Case]]
 
 
 def check_catalogue(root: Path, progress: Progress | None = None) -> CheckedCatalogue:
@@ -47,9 +50,11 @@ def check_catalogue(root: Path, progress: Progress | None = None) -> CheckedCata
     loader = AgentLoader(root)
     definitions = loader.load_all(progress)
     found = [*_misplaced(root, loader), *(loader.fault(*fault) for fault in _faults(root, definitions, definitions))]
+    found += case_faults(root, {each.id: each for each in definitions})
     if found:
         raise DefinitionError(found)
-    return CheckedCatalogue(definitions, _vocabulary(root / "groups.yaml"))
+    cases = {agent_id: read_cases(root, agent_id) for agent_id in map(case_owner, case_paths(root))}
+    return CheckedCatalogue(definitions, _vocabulary(root / "groups.yaml"), cases)
 
 
 def check_agent(root: Path, agent_id: str) -> list[AgentDefinition]:
@@ -69,9 +74,10 @@ def check_agent(root: Path, agent_id: str) -> list[AgentDefinition]:
     among = [definitions[each] for each in sorted(definitions)]
     # The agent last: of two that are alike, the second is at fault.
     others_first = [*(each for each in among if each.id != agent_id), checked]
-    faults = [fault for fault in _faults(root, others_first, [checked]) if fault[0] == agent_id]
+    faults = [loader.fault(*fault) for fault in _faults(root, others_first, [checked]) if fault[0] == agent_id]
+    faults += case_faults(root, {agent_id: checked}, only=agent_id)
     if faults:
-        raise DefinitionError([loader.fault(*fault) for fault in faults])
+        raise DefinitionError(faults)
     return among
 
 
@@ -90,7 +96,7 @@ def _faults(root: Path, definitions: list[AgentDefinition], checked: list[AgentD
 
 def _misplaced(root: Path, loader: AgentLoader) -> Iterator[DefinitionFault]:
     """Files that look like definitions but lie where none is looked for: nobody would miss the agent until too late."""
-    known = {*loader.paths(), *(root / name for name in BESIDE_THE_GROUPS)}
+    known = {*loader.paths(), *case_paths(root), *(root / name for name in BESIDE_THE_GROUPS)}
     for path in sorted(root.rglob("*")):
         if path.suffix.lower() in SUFFIXES and path not in known:
             shown = path.relative_to(root.parent).as_posix()

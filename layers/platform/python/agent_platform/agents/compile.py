@@ -5,9 +5,10 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from agent_platform.agents.cases import Case, CaseFile
 from agent_platform.agents.catalogue import FORMAT
 from agent_platform.agents.check import check_catalogue
 from agent_platform.agents.definition import AgentDefinition
@@ -22,13 +23,17 @@ CREATE TABLE agents (
     version TEXT NOT NULL, summary TEXT NOT NULL, tags TEXT NOT NULL, model TEXT NOT NULL, definition TEXT NOT NULL
 );
 CREATE INDEX agents_by_group ON agents (group_id, id);
+CREATE TABLE cases (agent_id TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE agent_tags (tag TEXT NOT NULL, agent_id TEXT NOT NULL, PRIMARY KEY (tag, agent_id)) WITHOUT ROWID;
 PRAGMA user_version = {FORMAT};
 """
 
 
 def write_catalogue(
-    definitions: Iterable[AgentDefinition], groups: Mapping[str, Mapping[str, str]], target: Path
+    definitions: Iterable[AgentDefinition],
+    groups: Mapping[str, Mapping[str, str]],
+    target: Path,
+    cases: Mapping[str, Sequence[Case]] | None = None,
 ) -> None:
     """Write the catalogue file whole: a reader sees the old one or the new one, never half of it."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -43,6 +48,13 @@ def write_catalogue(
         )
         for row, definition in enumerate(sorted(definitions, key=lambda each: each.id), start=1):
             _insert(db, row, definition)
+        db.executemany(
+            "INSERT INTO cases VALUES (?, ?)",
+            [
+                (key, CaseFile(cases=tuple(value)).model_dump_json(exclude_defaults=True))
+                for key, value in (cases or {}).items()
+            ],
+        )
         db.commit()
         db.execute("VACUUM")
         db.close()
@@ -77,7 +89,7 @@ def compile_catalogue(root: Path, target: Path, progress: Progress | None = None
         DefinitionError: names every fault; `target` is left as it was.
     """
     checked = check_catalogue(root, progress)
-    write_catalogue(checked.definitions, checked.groups, target)
+    write_catalogue(checked.definitions, checked.groups, target, checked.cases)
     return len(checked.definitions)
 
 

@@ -1,12 +1,13 @@
-"""Executions kept in memory: for one agent run alone, where there is no table to write to."""
+"""Executions and evaluations kept in memory: for one agent run alone, where there is no table to write to."""
 
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from threading import Lock
 
-from agent_platform.errors import ExecutionNotFound
+from agent_platform.errors import EvaluationNotFound, ExecutionNotFound
 from agent_platform.storage.counters import BUCKET_BOUNDS, STATUSES, TOKEN_KINDS, AgentTotals
+from agent_platform.storage.evaluations import Evaluation
 from agent_platform.storage.executions import Execution
 from agent_platform.storage.transactions import Rider
 
@@ -49,3 +50,25 @@ class InMemoryExecutions:
             cost_usd=float(sum(each.cost_usd for each in mine)),
             cached=sum(each.cached for each in mine),
         )
+
+
+class InMemoryEvaluations:
+    """Keeps evaluations until the process ends."""
+
+    def __init__(self) -> None:
+        self._evaluations: dict[str, Evaluation] = {}
+
+    def put(self, evaluation: Evaluation) -> None:
+        """Keep an evaluation, in place of what was there."""
+        self._evaluations[evaluation.id] = evaluation
+
+    def get(self, evaluation_id: str) -> Evaluation:
+        """One evaluation.
+
+        Raises:
+            EvaluationNotFound: there is none in this process.
+        """
+        try:
+            return self._evaluations[evaluation_id]
+        except KeyError:
+            raise EvaluationNotFound(f"There is no evaluation `{evaluation_id}` in this process.") from None
