@@ -34,14 +34,6 @@ def _as_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _as_alternatives(value: object) -> object:
-    return (
-        tuple((each,) if isinstance(each, str) else _as_tuple(each) for each in value)
-        if isinstance(value, list)
-        else value
-    )
-
-
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -88,6 +80,7 @@ def _kind(value: object) -> str:
 Value = str | bool | int | float | list[Any] | None
 Expected = Annotated[Annotated[Bounds, Tag("bounds")] | Annotated[Value, Tag("value")], Discriminator(_kind)]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=600, strip_whitespace=True)]
+Alternatives = Annotated[tuple[Words, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 
 
 class Case(_Strict):
@@ -101,8 +94,8 @@ class Case(_Strict):
         Field(description="What a JMESPath expression must give of the output: a value, or bounds of a number"),
     ] = {}
     mentions: Annotated[
-        tuple[tuple[Words, ...], ...],
-        BeforeValidator(_as_alternatives),
+        tuple[Words | Alternatives, ...],
+        BeforeValidator(_as_tuple),
         Field(description="Required facts: each, or one of its alternative wordings, stands somewhere in the output"),
     ] = ()
     never: Annotated[
@@ -112,6 +105,11 @@ class Case(_Strict):
         tuple[Text, ...], BeforeValidator(_as_tuple), Field(description="What only a reader can tell: for the judge")
     ] = ()
     answer: Annotated[JsonObject | None, Field(description="An expert's answer: for the judge")] = None
+
+    @property
+    def facts(self) -> tuple[tuple[str, ...], ...]:
+        """Each required fact with all its wordings."""
+        return tuple((each,) if isinstance(each, str) else each for each in self.mentions)
 
     @model_validator(mode="after")
     def _asks_what_can_be_asked(self) -> Self:

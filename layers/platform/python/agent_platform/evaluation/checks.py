@@ -52,7 +52,7 @@ def _same(wanted: Any, found: Any) -> bool:
 
 def _facts(case: Case, answer: JsonObject) -> Iterator[Check]:
     text = _plain(" \n ".join(_texts(answer)))
-    for alternatives in case.mentions:
+    for alternatives in case.facts:
         found = next((each for each in alternatives if _stands_in(each, text)), None)
         yield Check(kind="fact", wanted=" or ".join(alternatives), passed=found is not None, found=found)
     for claim in case.never:
