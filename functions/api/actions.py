@@ -61,6 +61,8 @@ ACTIONS: dict[str, Action] = {
     "create_evaluation": "agents:execute",
     "list_evaluations": "agents:read",
     "get_evaluation": "agents:read",
+    "list_agent_switches": "agents:read",
+    "set_agent_switch": "agents:switch",
     # Executions, batches, conversations
     "list_executions": "executions:read",
     "get_execution": "executions:read",

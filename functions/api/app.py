@@ -8,6 +8,7 @@ from agent_platform.http import API_PREFIX, create_app
 from functions.api.deps import Services
 from functions.api.permission import Permitted
 from functions.api.routes import (
+    agent_switches,
     agents,
     analytics,
     approvals,
@@ -36,7 +37,21 @@ from functions.api.routes import (
 )
 
 _RESOURCES = (
-    *(auth, me, my_data, users, keys, budgets, groups, agents, evaluations, executions, batches, sessions),
+    *(
+        auth,
+        me,
+        my_data,
+        users,
+        keys,
+        budgets,
+        groups,
+        agents,
+        agent_switches,
+        evaluations,
+        executions,
+        batches,
+        sessions,
+    ),
     *(workflows, runs, approvals, tool_approvals, triggers, webhooks),
     *(analytics, audit, dead_letters, metrics, policy, health, openapi),
 )

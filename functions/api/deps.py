@@ -15,6 +15,7 @@ from agent_platform.identity.policy import Policies
 from agent_platform.identity.principal import Principal
 from agent_platform.resilience.budgets import Budgets
 from agent_platform.settings import ApiSettings
+from agent_platform.storage.agent_switches import SwitchBoard, SwitchPlace
 from agent_platform.storage.approvals import ApprovalRepository
 from agent_platform.storage.batches import BatchRepository
 from agent_platform.storage.counters import AgentCounters
@@ -126,6 +127,11 @@ class Services:
     def evaluations(self) -> EvaluationRepository:
         """How agents stood up to their cases."""
         return EvaluationRepository(self._settings.evaluations_table)
+
+    @cached_property
+    def switch_board(self) -> SwitchBoard:
+        """Switches agents off and on."""
+        return SwitchBoard(SwitchPlace.parse(self._settings.agent_switches))
 
     @cached_property
     def versions(self) -> Versions:

@@ -1,7 +1,7 @@
 """The standard agent contract over HTTP: execute, health, metrics and info for every agent of a group."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +20,7 @@ from agent_platform.agents.meter import PATIENT, Patience
 from agent_platform.agents.resource import as_resource
 from agent_platform.errors import (
     AgentNotFound,
+    AgentSwitchedOff,
     AgentVersionNotFound,
     ApprovalNotFound,
     ApprovalRequired,
@@ -51,6 +52,7 @@ from agent_platform.http import API_PREFIX, CurrentPrincipal, CurrentTrace, crea
 from agent_platform.http.few_fields import FewFields
 from agent_platform.http.rate_limits import rate_limit_headers
 from agent_platform.identity.policy import Action, Policies, Question
+from agent_platform.storage.agent_switches import SwitchedOff
 from agent_platform.storage.definitions import PublishedVersion
 from agent_platform.storage.executions import Execution
 from functions.run_agent.deadline import within
@@ -100,6 +102,7 @@ class AgentInfo(BaseModel):
     example: Example
     guardrails: Guardrails
     limits: Limits
+    switched_off: SwitchedOff | None = Field(description="Why it is not executed for now; null if it is")
 
 
 class AgentVersions(BaseModel):
@@ -112,7 +115,8 @@ class AgentVersions(BaseModel):
 class AgentHealth(BaseModel):
     """Whether the agent can execute."""
 
-    status: str = Field(examples=["healthy"])
+    status: Literal["healthy", "switched_off"]
+    reason: str | None = Field(default=None, description="Why it is switched off")
 
 
 def service(request: Request) -> RunAgentService:
@@ -162,7 +166,7 @@ READABLE = problems(Unauthenticated, AgentNotFound, AgentVersionNotFound, Forbid
 REFUSALS: tuple[type[PlatformError], ...] = (
     *(MalformedJson, BadRequest, PayloadTooLarge, UnsupportedMediaType, InvalidInput, Forbidden),
     *(IdempotencyInProgress, IdempotencyKeyReused, RateLimited, BudgetExceeded, SessionNotFound, SessionBusy),
-    *(ApprovalNotFound, ToolApprovalUnusable),
+    *(AgentSwitchedOff, ApprovalNotFound, ToolApprovalUnusable),
 )
 """What stops an execution before it is one."""
 FAILURES: tuple[type[PlatformError], ...] = (
@@ -206,7 +210,8 @@ def create_run_agent_app(
     def get_agent(run_agent: Service, agent: AgentId, _: CurrentPrincipal, version: AskedVersion = None) -> AgentInfo:
         """Info: what the agent is for, what it takes and returns, and an example."""
         definition = run_agent.definition(agent, version)
-        return AgentInfo.model_validate({**dict(definition), "group": definition.group})
+        more = {"group": definition.group, "switched_off": run_agent.switched_off(agent)}
+        return AgentInfo.model_validate({**dict(definition), **more})
 
     @app.get(
         f"{AGENT}/versions",
@@ -272,11 +277,18 @@ def create_run_agent_app(
         return execution
 
     @app.get(
-        f"{AGENT}/health", operation_id="get_agent_health", tags=["agents"], responses=READABLE, dependencies=[MayRead]
+        f"{AGENT}/health",
+        operation_id="get_agent_health",
+        tags=["agents"],
+        responses=READABLE,
+        dependencies=[MayRead],
+        response_model_exclude_none=True,
     )
     def health(run_agent: Service, agent: AgentId, _: CurrentPrincipal) -> AgentHealth:
-        """Whether the agent is deployed and its definition loads; the model is not asked."""
+        """Whether the agent is deployed, its definition loads and nobody switched it off; the model is not asked."""
         run_agent.definition(agent)
+        if off := run_agent.switched_off(agent):
+            return AgentHealth(status="switched_off", reason=off.reason)
         return AgentHealth(status="healthy")
 
     @app.get(

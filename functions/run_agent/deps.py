@@ -14,6 +14,7 @@ from agent_platform.identity.policy import Policies
 from agent_platform.llm.client import claude_client
 from agent_platform.llm.sdk import ClaudeClient, preload
 from agent_platform.settings import InitializationSettings, RunAgentSettings, load
+from agent_platform.storage.agent_switches import AgentSwitches, SwitchPlace
 from agent_platform.storage.batches import BatchRepository
 from agent_platform.storage.counters import AgentCounters
 from agent_platform.storage.definitions import DefinitionRepository
@@ -82,12 +83,19 @@ def policies() -> Policies:
 
 
 @cache
+def switches() -> AgentSwitches:
+    """Which agents are off."""
+    place = settings().agent_switches
+    return AgentSwitches(SwitchPlace.parse(place) if place else None)
+
+
+@cache
 def service() -> RunAgentService:
     """The agents of this function's group."""
     env = settings()
     provider: Provider = "bedrock" if env.claude_provider == "bedrock" else "anthropic"
-    catalogue, governed = Catalogue(env.catalogue_path), governance(env, executions(), policies())
-    accepted = [validate_input, governed.policy, governed.idempotency, governed.tool_approvals]
+    catalogue, governed = Catalogue(env.catalogue_path), governance(env, executions(), policies(), switches())
+    accepted = [validate_input, governed.switched_on, governed.policy, governed.idempotency, governed.tool_approvals]
     return RunAgentService(
         env.agent_group,
         catalogue,
@@ -95,6 +103,7 @@ def service() -> RunAgentService:
         AgentCounters(env.agent_metrics_table),
         submission(accepted, executions(), payloads(), StateMachine(env.run_agent_state_machine_arn), provider),
         DefinitionRepository(env.definitions_table),
+        switches().of,
     )
 
 

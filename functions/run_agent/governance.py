@@ -7,6 +7,7 @@ from agent_platform.agents.execution.circuit import circuit
 from agent_platform.agents.execution.conversation import conversation
 from agent_platform.agents.execution.idempotency import idempotency
 from agent_platform.agents.execution.policy import policy
+from agent_platform.agents.execution.switched_on import switched_on
 from agent_platform.agents.execution.tool_approvals import tool_approvals
 from agent_platform.egress import Egress
 from agent_platform.identity.policy import Policies
@@ -15,14 +16,18 @@ from agent_platform.resilience.circuit import CircuitBreaker
 from agent_platform.resilience.idempotency import IdempotencyLocks
 from agent_platform.resilience.response_cache import ResponseCache
 from agent_platform.settings import GovernanceSettings
+from agent_platform.storage.agent_switches import AgentSwitches
 from agent_platform.storage.executions import ExecutionRepository
 from agent_platform.storage.session_turns import SessionTurns
 from agent_platform.storage.tool_approvals import ToolApprovalRepository
 
 
-def governance(env: GovernanceSettings, executions: ExecutionRepository, policies: Policies) -> Governance:
+def governance(
+    env: GovernanceSettings, executions: ExecutionRepository, policies: Policies, switches: AgentSwitches
+) -> Governance:
     """Every stage with shared state, each on its own table."""
     return Governance(
+        switched_on=switched_on(switches.of),
         policy=policy(policies.decide),
         idempotency=idempotency(IdempotencyLocks(env.idempotency_table), executions),
         admission=admission(Accounts(env.accounts_table), env.user_monthly_usd, env.calls_per_minute),

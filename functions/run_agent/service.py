@@ -11,6 +11,7 @@ from agent_platform.agents.meter import PATIENT, Patience
 from agent_platform.agents.versions import Documents, Versions
 from agent_platform.errors import AgentNotFound, BadRequest
 from agent_platform.identity.principal import Principal
+from agent_platform.storage.agent_switches import SwitchedOff
 from agent_platform.storage.counters import AgentTotals
 from agent_platform.storage.definitions import PublishedVersion
 from agent_platform.storage.executions import Execution
@@ -49,6 +50,7 @@ class RunAgentService:
         counts: Counts,
         submit: Submit = _nowhere,
         kept: KeptVersions | None = None,
+        switched_off: Callable[[str], SwitchedOff | None] = lambda _: None,
     ) -> None:
         self._group = group
         self._versions = Versions(catalogue, kept)
@@ -56,6 +58,7 @@ class RunAgentService:
         self._pipeline = pipeline
         self._counts = counts
         self.submit = submit
+        self.switched_off = switched_off
 
     def definition(self, agent_id: str, version: str | None = None) -> AgentDefinition:
         """The definition of an agent of this group, in today's version unless another is named.

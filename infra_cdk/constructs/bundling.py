@@ -31,7 +31,10 @@ _PINNED = re.compile(r"^(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<version>[^\s;\\]+)",
 _NOT_READ = ("*.pyi", "*.c", "*.pyx", "examples-1.json*", "swagger-ui*.min.*")
 """Stubs and C sources; the AWS SDK's documentation examples and Powertools' API browser: 3 MB that nobody opens."""
 SERVICES = frozenset(
-    {"dynamodb", "events", "lambda", "s3", "scheduler", "secretsmanager", "sesv2", "sqs", "stepfunctions", "sts"}
+    {
+        *("appconfig", "appconfigdata", "dynamodb", "events", "lambda", "s3", "scheduler", "secretsmanager", "sesv2"),
+        *("sqs", "stepfunctions", "sts"),
+    }
 )
 """Of AWS, those that functions or packages ask for: the SDK describes more than 400, in 16 MB."""
 _NOT_NEEDED = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")

@@ -76,6 +76,7 @@ class AgentsStack(Stack):
             "BATCHES_TABLE": tables.batches.table_name,
             "APPROVALS_TABLE": tables.approvals.table_name,
             "DEFINITIONS_TABLE": tables.definitions.table_name,
+            "AGENT_SWITCHES": data.agent_switches.place,
             "PAYLOADS_BUCKET": data.payloads.bucket_name,
             "RUN_AGENT_STATE_MACHINE_ARN": state_machine_arn(self, self._stage, "run_agent"),
             "CLAUDE_PROVIDER": "direct",
@@ -124,6 +125,7 @@ class AgentsStack(Stack):
             [tables.sessions.table_arn],
         )
         function.allow(["dynamodb:GetItem"], [tables.batches.table_arn])
+        data.agent_switches.let_read(function)
         # Versions of agents that are not today's.
         function.allow(["dynamodb:GetItem", "dynamodb:Query"], [tables.definitions.table_arn])
         # Asks for approval of a call of a tool, and uses it up. Its keys tell neither from a decision, which is the

@@ -154,6 +154,7 @@ class ApiStack(Stack):
                 "RUN_BATCH_STATE_MACHINE_ARN": run_batch,
                 "EVALUATE_AGENT_STATE_MACHINE_ARN": evaluate_agent,
                 "EVALUATIONS_TABLE": tables.evaluations.table_name,
+                "AGENT_SWITCHES": data.agent_switches.place_to_change,
                 "DEFINITIONS_TABLE": tables.definitions.table_name,
                 "TOKENS_TABLE": tokens.table_name,
                 "ATTEMPTS_PER_SOURCE": str(self._stage.attempts_per_source),
@@ -185,6 +186,7 @@ class ApiStack(Stack):
             ["dynamodb:Query"], [f"{each.table_arn}/index/by_owner" for each in (tables.sessions, tables.batches)]
         )
         self._let_it_run_batches(function, run_batch)
+        data.agent_switches.let_change(function)
         function.allow(["dynamodb:GetItem", "dynamodb:PutItem"], [tables.evaluations.table_arn])
         function.allow(["dynamodb:Query"], [f"{tables.evaluations.table_arn}/index/by_agent"])
         function.allow(["dynamodb:GetItem"], [tables.definitions.table_arn])

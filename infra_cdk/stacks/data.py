@@ -9,6 +9,7 @@ from aws_cdk import aws_secretsmanager as secrets
 from constructs import Construct
 
 from infra_cdk.checkout import Checkout
+from infra_cdk.constructs.agent_switches import AgentSwitches
 from infra_cdk.constructs.database import Database
 from infra_cdk.constructs.key_rotation import KeyRotation
 from infra_cdk.constructs.layers import PlatformLayers
@@ -31,6 +32,7 @@ class DataStack(Stack):
     ) -> None:
         super().__init__(scope, stack_id, **options)
         self.tables = Tables(self, "Tables", stage)
+        self.agent_switches = AgentSwitches(self, "AgentSwitches", stage)
         self.payloads = Payloads(self, "Payloads", stage).bucket
         self._payloads_arn = self.export_value(self.payloads.bucket_arn)
         self.jwt_secret = self._keys(

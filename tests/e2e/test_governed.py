@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -163,3 +164,38 @@ def test_a_team_works_together_and_every_member_leaves_a_record(newcomer: httpx.
     members = [each for each in newcomer.get("/api/v1/executions").json()["items"] if each["parent_id"] == team["id"]]
     assert sorted(each["agent_id"] for each in members) == sorted(info["team"]["members"])
     assert team["delegated_cost_usd"] == pytest.approx(sum(each["cost_usd"] for each in members))
+
+
+def test_an_agent_that_is_switched_off_is_refused_everywhere_until_it_is_on_again(
+    platform: PlatformProcess, newcomer: httpx.Client, example_input: dict[str, object]
+) -> None:
+    with platform.client() as admin:
+        sign_in(admin, platform.account("admin"))
+        off = {"on": False, "reason": "It misreads freight."}
+        assert newcomer.put(f"/api/v1/agent-switches/{REFERENCE}", json=off).status_code == 403
+        assert admin.put(f"/api/v1/agent-switches/{REFERENCE}", json=off).status_code == 200
+        try:
+            refused = until(
+                lambda: execute_reference(newcomer, example_input), lambda answer: answer.status_code == 409
+            )
+            assert refused.json()["code"] == "agent_switched_off"
+            assert "It misreads freight." in refused.json()["detail"]
+            assert newcomer.get(f"/api/v1/agents/{REFERENCE}/health").json()["status"] == "switched_off"
+            assert newcomer.get(f"/api/v1/agents/{REFERENCE}").json()["switched_off"]["reason"] == off["reason"]
+        finally:
+            assert admin.put(f"/api/v1/agent-switches/{REFERENCE}", json={"on": True}).json() == {"items": []}
+        until(lambda: execute_reference(newcomer, example_input), lambda answer: answer.status_code == 200)
+
+
+def execute_reference(client: httpx.Client, value: dict[str, object]) -> httpx.Response:
+    return client.post(f"/api/v1/agents/{REFERENCE}/execute", json={"input": value})
+
+
+def until(ask: Callable[[], httpx.Response], holds: Callable[[httpx.Response], bool]) -> httpx.Response:
+    """Ask once a second until the answer is the wanted one: functions look at the switches every fifteen seconds."""
+    for _ in range(25):
+        answer = ask()
+        if holds(answer):
+            return answer
+        time.sleep(1)
+    raise AssertionError(f"{answer.status_code}: {answer.text}")

@@ -1,7 +1,8 @@
 """An AWS cloud that several processes share: MiniStack in a process of its own, for what moto cannot show in one.
 
 A test asks for `emulated_aws`. Child processes that inherit the environment reach it by AWS_ENDPOINT_URL, and so does
-the platform's own client in this process. It holds DynamoDB, S3 and Step Functions; writes happen one after another.
+the platform's own client in this process. It holds AppConfig, DynamoDB, S3 and Step Functions; writes happen one after
+another.
 """
 
 import socket
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from agent_platform.storage.agent_switches import app_config, app_config_data
 from agent_platform.storage.dynamodb import dynamodb
 from agent_platform.storage.payloads import s3
 from agent_platform.storage.step_functions import step_functions
@@ -31,7 +33,7 @@ app.main()
 
 
 @contextmanager
-def running_emulator(services: str = "dynamodb,s3,states") -> Iterator[str]:
+def running_emulator(services: str = "appconfig,dynamodb,s3,states") -> Iterator[str]:
     """Start a server of one's own; yields its endpoint URL. It ends with the block, or with this process."""
     assert emulator.INTERPRETER.exists(), "The emulator is not installed: `make setup` installs it."
     with socket.create_server((LOOPBACK, 0)) as probe:
@@ -83,7 +85,7 @@ def emulated_aws(emulated_aws_process: str, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
     monkeypatch.setenv("PYTHONPATH", f"{emulator.ROOT / 'layers/platform/python'}:{emulator.ROOT}")
-    clients = (dynamodb, s3, step_functions)
+    clients = (app_config, app_config_data, dynamodb, s3, step_functions)
     for client in clients:
         client.cache_clear()  # the process's client remembers where it was made to ask
     yield emulated_aws_process

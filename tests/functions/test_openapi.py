@@ -72,6 +72,7 @@ def test_the_routes_are_those_of_the_contract():
         *("GET /api/v1/agents", "POST /api/v1/agents/route"),
         *("GET /api/v1/executions", "GET /api/v1/executions/{execution_id}"),
         "POST /api/v1/executions/{execution_id}/cancel",
+        *("GET /api/v1/agent-switches", "PUT /api/v1/agent-switches/{group}/{name}"),
         *("POST /api/v1/evaluations", "GET /api/v1/evaluations", "GET /api/v1/evaluations/{evaluation_id}"),
         *("POST /api/v1/batches", "GET /api/v1/batches", "GET /api/v1/batches/{batch_id}"),
         *("POST /api/v1/batches/{batch_id}/start", "POST /api/v1/batches/{batch_id}/cancel"),

@@ -35,6 +35,7 @@ def target(grant: Grant) -> str:
         "Batches",
         "Approvals",
         "Definitions",
+        "AgentSwitches",
     )
     for name in (*names, *governing):
         if name in grant.resource:
@@ -68,6 +69,7 @@ def test_a_groups_function_writes_its_records_and_reads_its_key_and_nothing_else
         "Sessions": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"},
         "Batches": {"dynamodb:GetItem"},
         "Definitions": {"dynamodb:GetItem", "dynamodb:Query"},
+        "AgentSwitches": {"appconfig:GetLatestConfiguration", "appconfig:StartConfigurationSession"},
         "Approvals": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
         "Payloads/": {"s3:ListBucket"},
         "Payloads/executions/*": {"s3:GetObject", "s3:PutObject"},

@@ -72,6 +72,7 @@ BY_MEANING: dict[str, set[str]] = {
     "create_webhook": {"url", "match", "description"},
     "update_webhook": {"url", "match", "description"},
     "redrive_dead_letters": {"body"},
+    "set_agent_switch": {"body", "reason"},
     "list_audit_entries": _RANGE,
     "export_audit_log": _RANGE,
     "verify_audit_log": {"from_seq", "to_seq"},

@@ -38,6 +38,7 @@ from tests.fakes.aws import (
 from tests.fakes.catalogue import finding_beside, write_small_catalogue
 from tests.fakes.gateway import Answer, Gateway, event_loop
 from tests.fakes.postgres import Server, database
+from tests.fakes.switches import SwitchesInMemory
 
 __all__ = ["database", "event_loop", "jwt_secret", "tokens_table"]
 
@@ -114,6 +115,7 @@ def settings(
         evaluate_agent_state_machine_arn=f"{STATE_MACHINES}evaluate_agent",
         evaluations_table=EVALUATIONS_TABLE,
         definitions_table=DEFINITIONS_TABLE,
+        agent_switches="app/env/profile/strategy",
         runs_table=RUNS_TABLE,
         approvals_table=APPROVALS_TABLE,
         agent_function_name="platform-run_agent-{group}",
@@ -147,6 +149,7 @@ def platform(settings: ApiSettings, event_loop: None, monkeypatch: pytest.Monkey
     )
     monkeypatch.setattr(authorize, "_authorizer", lambda: authorizer)
     services = Services(settings)
+    services.switch_board = SwitchesInMemory()  # moto knows no deployments of AppConfig
     letters: list[Order] = []
     monkeypatch.setattr(services, "hand_over", letters.append, raising=False)
     function: Any = gateway_handler(create_api_app(services))

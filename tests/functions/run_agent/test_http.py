@@ -230,7 +230,7 @@ class TestInfoAndHealth:
         assert set(answer.json) == {
             *("id", "group", "name", "version", "summary", "use_when", "not_when", "tags", "model", "effort", "tools"),
             *("memory", "framework", "consults", "team", "input", "output", "example", "guardrails", "limits"),
-            *("hosts", "approval"),
+            *("hosts", "approval", "switched_off"),
         }
         assert (answer.json["id"], answer.json["group"]) == (AGENT, "finance-accounting")
         assert answer.json["input"] == definition.input

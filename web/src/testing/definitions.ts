@@ -42,6 +42,7 @@ export function agentInfo(id: string): AgentInfo {
     memory: definition.memory ?? 'none',
     tools: definition.tools ?? [],
     consults: definition.consults ?? [],
+    switched_off: null,
     team: definition.team ? { ...{ rounds: 2 }, ...definition.team } : null,
     limits: {
       timeout_seconds: 120,

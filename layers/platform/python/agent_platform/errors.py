@@ -32,6 +32,7 @@ PlatformError
 ├── MethodNotAllowed              405
 ├── Conflict                      409
 │   ├── AddressUnconfirmed        409  nobody has shown that the account's address is its owner's
+│   ├── AgentSwitchedOff          409  an administrator took the agent out of service for now
 │   ├── AlreadyFinished           409  what is over cannot be cancelled or started
 │   ├── ApprovalDecided           409  somebody has decided already
 │   ├── ApprovalExpired           409  nobody decided in time
@@ -347,6 +348,12 @@ class LastAdministrator(Conflict):
     """It would leave nobody who can administrate the platform."""
 
     code, title = "last_administrator", "Last administrator"
+
+
+class AgentSwitchedOff(Conflict):
+    """An administrator took the agent out of service for now; the message has the reason."""
+
+    code, title = "agent_switched_off", "Agent switched off"
 
 
 class AlreadyFinished(Conflict):

@@ -179,6 +179,8 @@ class GovernanceSettings(BudgetSettings, PolicySettings, EgressSettings):
     sessions_table: str
     approvals_table: str
     payloads_bucket: str
+    agent_switches: str = ""
+    """Where AppConfig keeps which agents are off: `application/environment/profile`. Empty: every agent is on."""
     calls_per_minute: Annotated[int, Field(gt=0)] = 120
     """How often a principal may call one agent, unless its definition names `limits.rate_per_minute`."""
 
@@ -237,6 +239,8 @@ class ApiSettings(
     evaluate_agent_state_machine_arn: str
     evaluations_table: str
     definitions_table: str
+    agent_switches: str
+    """Where AppConfig keeps which agents are off: `application/environment/profile/strategy`."""
     runs_table: str
     approvals_table: str
     agent_function_name: str

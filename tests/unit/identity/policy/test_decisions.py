@@ -23,7 +23,7 @@ USING = READING | {
 }
 MAY: dict[str, set[str]] = {
     "admin": set(ALL_ACTIONS),
-    "operator": USING | {"dead-letters:manage", "audit:read", "metrics:read"},
+    "operator": USING | {"agents:switch", "dead-letters:manage", "audit:read", "metrics:read"},
     "author": USING,
     "user": USING,
     "viewer": READING | {"account:manage"},

@@ -1,4 +1,4 @@
-import { Button, Skeleton } from '@mantine/core';
+import { Button, Group, Skeleton } from '@mantine/core';
 import { IconStack2 } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { createRoute, Link } from '@tanstack/react-router';
@@ -10,11 +10,14 @@ import { NotFound } from '@/components/not-found';
 import { ProblemAlert } from '@/components/problem-alert';
 import { getAgentOptions } from '@/features/agents/api/get-agent';
 import { AgentHeader } from '@/features/agents/components/agent-header';
+import { AgentSwitch, SwitchedOffNote } from '@/features/agents/components/agent-switch';
 import { BudgetCard } from '@/features/budget/components/budget-card';
 import { ConversationsPanel } from '@/features/conversations/components/conversations-panel';
 import { EvaluationsPanel } from '@/features/evaluations/components/evaluations-panel';
 import { RunPanel } from '@/features/executions/components/run-panel';
 import { ApiProblem } from '@/lib/api/problem';
+import { isOperator } from '@/lib/session/session';
+import { useUser } from '@/lib/session/use-user';
 
 export const agentRoute = createRoute({
   getParentRoute: () => memberRoute,
@@ -25,6 +28,7 @@ export const agentRoute = createRoute({
 function AgentPage() {
   const { group, name } = agentRoute.useParams();
   const { data: agent, error, refetch } = useQuery(getAgentOptions(group, name));
+  const mayChange = isOperator(useUser());
   usePageTitle(agent?.name ?? 'Agent');
 
   if (error instanceof ApiProblem && error.status === 404) {
@@ -41,15 +45,19 @@ function AgentPage() {
       <AgentHeader
         agent={agent}
         actions={
-          <Button
-            variant="default"
-            leftSection={<IconStack2 size={16} stroke={1.75} aria-hidden="true" />}
-            renderRoot={(props) => <Link {...props} to="/batches" search={{ agent: agent.id }} />}
-          >
-            Run a batch
-          </Button>
+          <Group gap="xs">
+            {mayChange && <AgentSwitch agent={agent} />}
+            <Button
+              variant="default"
+              leftSection={<IconStack2 size={16} stroke={1.75} aria-hidden="true" />}
+              renderRoot={(props) => <Link {...props} to="/batches" search={{ agent: agent.id }} />}
+            >
+              Run a batch
+            </Button>
+          </Group>
         }
       />
+      <SwitchedOffNote agent={agent} mayChange={mayChange} />
       {agent.memory !== 'none' && <ConversationsPanel agentId={agent.id} />}
       <RunPanel key={agent.id} agent={agent} budget={<BudgetCard />} />
       <div className={classes.below}>

@@ -4,16378 +4,16537 @@
  */
 
 export interface paths {
-  '/api/v1/agents': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Agents
-     * @description The agents of the catalogue that match, or all of them by id.
-     *
-     *     A word may be the beginning of one, and mistyped by a letter or two.
-     */
-    get: operations['list_agents'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/agents/route': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Route Ask
-     * @description Which agents do what is asked for, each with a reason; or, below the floor, that none fits.
-     */
-    post: operations['route_ask'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/agents/{group}/{name}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Agent
-     * @description Info: what the agent is for, what it takes and returns, and an example.
-     */
-    get: operations['get_agent'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/agents/{group}/{name}/execute': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Execute
-     * @description Run the agent on one input; the answer is the recorded execution.
-     */
-    post: operations['execute_agent'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/agents/{group}/{name}/health': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Health
-     * @description Whether the agent is deployed and its definition loads; the model is not asked.
-     */
-    get: operations['get_agent_health'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/agents/{group}/{name}/metrics': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Metrics
-     * @description Prometheus metrics of the agent, summed over all instances of its function.
-     */
-    get: operations['get_agent_metrics'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/agents/{group}/{name}/versions': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Versions
-     * @description Every version that can be executed by `?version=`, the highest first.
-     */
-    get: operations['list_agent_versions'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/analytics/agents': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Agents
-     * @description The agents that were executed most, cost most, failed most, or took longest.
-     */
-    get: operations['get_analytics_agents'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/analytics/budgets': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Budgets
-     * @description How much of this month's budgets is gone: mine, and for administrators those that are most nearly gone.
-     */
-    get: operations['get_analytics_budgets'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/analytics/errors': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Errors
-     * @description Why executions failed, by code and agent.
-     */
-    get: operations['get_analytics_errors'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/analytics/groups': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Groups
-     * @description What each group of agents cost.
-     */
-    get: operations['get_analytics_groups'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/analytics/latency': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Latency
-     * @description How long executions took, by agent or model: what half, 95 and 99 of 100 did not exceed.
-     */
-    get: operations['get_analytics_latency'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/analytics/overview': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Overview
-     * @description Executions, success, cost, tokens and times, beside the range just as long before.
-     */
-    get: operations['get_analytics_overview'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/analytics/timeseries': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Timeseries
-     * @description The same, hour by hour or day by day, as far as time has come.
-     */
-    get: operations['get_analytics_timeseries'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/analytics/users': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Users
-     * @description What each user's executions cost; for administrators.
-     */
-    get: operations['get_analytics_users'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/analytics/workflows': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Workflows
-     * @description How runs of workflows went, and the latest that went wrong.
-     */
-    get: operations['get_analytics_workflows'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/approvals': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Approvals
-     * @description What I may decide, by my address, my roles, or because the run is mine; the newest first.
-     */
-    get: operations['list_approvals'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/approvals/{approval_id}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Approval
-     * @description One approval that I may decide, with what it is about.
-     */
-    get: operations['get_approval'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/approvals/{approval_id}/decide': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Decide Approval
-     * @description Decide, and let the run go on. The first decision counts; sending the same one again gets the same answer.
-     */
-    post: operations['decide_approval'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/audit': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Audit Entries
-     * @description What happened, the newest first.
-     */
-    get: operations['list_audit_entries'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/audit/export': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Export Audit Log
-     * @description The log as NDJSON, with all that is needed to check the chain elsewhere.
-     */
-    get: operations['export_audit_log'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/audit/verify': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Verify Audit Log
-     * @description Check the chain: that no entry is missing, changed or out of place. A long log takes several calls.
-     */
-    get: operations['verify_audit_log'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/auth/accept-invitation': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Accept Invitation
-     * @description Make the account that a mail invited to, or take over one of its address that nobody confirmed; sign it in.
-     */
-    post: operations['accept_invitation'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/auth/forgot-password': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Forgot Password
-     * @description Have a link mailed that sets a new password. The answer is the same whether or not the address has an account.
-     */
-    post: operations['forgot_password'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/auth/login': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Login
-     * @description Sign in. A wrong password and an unknown address get the same answer; after five of them there is a wait.
-     */
-    post: operations['login'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/auth/logout': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Logout
-     * @description End this session at once: its access tokens and its refresh token stop working everywhere.
-     */
-    post: operations['logout'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/auth/password': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Change Password
-     * @description Set another password. Every session ends, and the answer brings a new one for this client.
-     */
-    post: operations['change_password'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/auth/refresh': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Refresh
-     * @description Exchange a refresh token for the next session. Using one twice ends every session that descends from it.
-     */
-    post: operations['refresh'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/auth/register': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Register
-     * @description Make an account and sign it in. A mail asks to confirm the address; until then it names nobody.
-     */
-    post: operations['register'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/auth/reset-password': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Reset Password
-     * @description Set a new password by the token of a mail. Every session ends: sign in with the new password.
-     */
-    post: operations['reset_password'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/auth/revoke-all': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Revoke All
-     * @description End every session of mine at once, everywhere. API keys stay: they are revoked one by one.
-     */
-    post: operations['revoke_all'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/auth/verify-email': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Verify Email
-     * @description Confirm an address by the token of a mail. The next access token says so: refresh the session.
-     */
-    post: operations['verify_email'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/auth/verify-email/send': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Send Verification
-     * @description Have the mail sent again that asks to confirm my address; five within half an hour, and no more.
-     */
-    post: operations['send_verification'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/batches': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Batches
-     * @description My batches, newest first; how far one has come, and its results, are told by the batch itself.
-     */
-    get: operations['list_batches'];
-    put?: never;
-    /**
-     * Create Batch
-     * @description Make a batch: with `inputs` or `content` it is ready, else upload the file to the address of the answer.
-     */
-    post: operations['create_batch'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/batches/{batch_id}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Batch
-     * @description One batch of mine: how far it is, and where its results are.
-     */
-    get: operations['get_batch'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/batches/{batch_id}/cancel': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Cancel Batch
-     * @description Run no further line. Lines under way are finished and paid; then what there is becomes the results.
-     */
-    post: operations['cancel_batch'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/batches/{batch_id}/start': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Start Batch
-     * @description Run every line, each as an execution of mine; one that was started already goes on as it is.
-     */
-    post: operations['start_batch'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/budgets/agents/{group}/{name}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Agent Budget
-     * @description What an agent may still spend this month, over all users; for administrators.
-     */
-    get: operations['get_agent_budget'];
-    /**
-     * Set Agent Budget
-     * @description Give an agent a ceiling over all users from now on, this month included; for administrators.
-     */
-    put: operations['set_agent_budget'];
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/budgets/users/{user_id}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get User Budget
-     * @description What a user may still spend this month; for administrators.
-     */
-    get: operations['get_user_budget'];
-    /**
-     * Set User Budget
-     * @description Give a user a ceiling from now on, this month included; for administrators.
-     */
-    put: operations['set_user_budget'];
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/dead-letters': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Dead Letters
-     * @description Dead letters, the newest first, without what they hold.
-     */
-    get: operations['list_dead_letters'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/dead-letters/redrive': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Redrive Dead Letters
-     * @description Do the work of at most a hundred open letters of a source again, as far as the time of one request goes.
-     */
-    post: operations['redrive_dead_letters'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/dead-letters/{letter_id}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Dead Letter
-     * @description One dead letter with what its work was; task tokens and credentials are masked.
-     */
-    get: operations['get_dead_letter'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/dead-letters/{letter_id}/discard': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Discard Dead Letter
-     * @description Close a letter without doing its work.
-     */
-    post: operations['discard_dead_letter'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/dead-letters/{letter_id}/redrive': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Redrive Dead Letter
-     * @description Do the work again. The letter is `redriven`, or still `open` with the new reason.
-     */
-    post: operations['redrive_dead_letter'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/evaluations': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Evaluations
-     * @description An agent's evaluations in all its versions, newest first.
-     */
-    get: operations['list_evaluations'];
-    put?: never;
-    /**
-     * Create Evaluation
-     * @description Run an agent in each of its cases, as executions of mine, and hold its answers to what the cases expect.
-     */
-    post: operations['create_evaluation'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/evaluations/{evaluation_id}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Evaluation
-     * @description One evaluation: each case with its checks, and the judge's verdicts.
-     */
-    get: operations['get_evaluation'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/executions': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Executions
-     * @description My executions, newest first.
-     */
-    get: operations['list_executions'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/executions/{execution_id}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Execution
-     * @description One execution of mine, with input and output; an administrator may read anybody's.
-     *
-     *     While it waits or runs, `Retry-After` says when to look again.
-     */
-    get: operations['get_execution'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/executions/{execution_id}/cancel': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Cancel Execution
-     * @description Cancel an execution of mine that was accepted with `Prefer: respond-async`, or is a line of a batch.
-     *
-     *     One that waits is over at once. One that runs is marked: what the model is doing is paid and thrown away, and its
-     *     cost is added when it comes. An execution whose caller waits for the answer has no record yet and is not found.
-     */
-    post: operations['cancel_execution'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/groups': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Groups
-     * @description The groups of agents, with the number of agents in each.
-     */
-    get: operations['list_groups'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/health': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Health
-     * @description Public; needs no token.
-     */
-    get: operations['get_health'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/keys': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Api Keys
-     * @description My keys, the newest first.
-     */
-    get: operations['list_api_keys'];
-    put?: never;
-    /**
-     * Create Api Key
-     * @description Make a key for a machine, 25 at most. The key in the answer is not shown again.
-     */
-    post: operations['create_api_key'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/keys/{key_id}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Api Key
-     * @description One key, without its secret.
-     */
-    get: operations['get_api_key'];
-    put?: never;
-    post?: never;
-    /**
-     * Revoke Api Key
-     * @description End a key. It is refused from its next request on; what it has begun is carried out.
-     */
-    delete: operations['revoke_api_key'];
-    options?: never;
-    head?: never;
-    /**
-     * Update Api Key
-     * @description Change a key's name or budget; what is left out of the body stays as it is.
-     */
-    patch: operations['update_api_key'];
-    trace?: never;
-  };
-  '/api/v1/keys/{key_id}/rotate': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Rotate Api Key
-     * @description Give a key a new secret under the same id. The one before is accepted for as long as you say, a day at most.
-     */
-    post: operations['rotate_api_key'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/me': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Me
-     * @description Who I am, with the roles that my next access token will carry.
-     */
-    get: operations['get_me'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/me/budget': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get My Budget
-     * @description What I may still spend this month.
-     */
-    get: operations['get_my_budget'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/me/erasure': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Erase Me
-     * @description Delete my account and all that belongs to it. It is closed at once, and cannot be brought back.
-     */
-    post: operations['erase_me'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/me/export': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List My Exports
-     * @description My exports, the newest first, with a link to each that is finished; files are kept for 7 days.
-     */
-    get: operations['list_my_exports'];
-    put?: never;
-    /**
-     * Export Me
-     * @description Have all that the platform holds about me collected into one file. One of the last hour is answered again.
-     */
-    post: operations['export_me'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/metrics': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Platform Metrics
-     * @description Executions, cost, tokens and durations by group, open dead letters, circuits and runs; for administrators.
-     *
-     *     Up to 15 seconds old. Nothing here wakes the database.
-     */
-    get: operations['get_platform_metrics'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/openapi.json': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Openapi
-     * @description Public; needs no token. Describes the routes of the control plane and of the agents.
-     */
-    get: operations['get_openapi'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/policy': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Policy
-     * @description The roles there are, what each allows, and which of them are mine.
-     */
-    get: operations['get_policy'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/policy/explain': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Explain Policy
-     * @description Whether I may do something, and why or why not; of others, who may manage policies. Nothing is done by asking.
-     */
-    post: operations['explain_policy'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/runs': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Runs
-     * @description My runs, the newest first, those that schedules and events started included.
-     */
-    get: operations['list_runs'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/runs/{run_id}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Run
-     * @description One run of mine with every step; an administrator may read anybody's.
-     *
-     *     While it runs, `Retry-After` says when to look again.
-     */
-    get: operations['get_run'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/runs/{run_id}/retry': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Retry Run
-     * @description Go on with a run of mine that failed or was stopped, from the step that failed.
-     *
-     *     What succeeded is kept. The answer is the run that goes on: the same one with the next `attempt`, or, where that is
-     *     not possible any more, a new one with `retry_of`, whose agents are not paid twice within 24 hours.
-     */
-    post: operations['retry_run'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/runs/{run_id}/stop': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Stop Run
-     * @description Stop a run of mine: no further step begins, and approvals it waits for are withdrawn.
-     *
-     *     An agent that is at work finishes and is paid.
-     */
-    post: operations['stop_run'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/sessions': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Sessions
-     * @description My conversations, the newest first.
-     */
-    get: operations['list_sessions'];
-    put?: never;
-    /**
-     * Create Session
-     * @description Begin a conversation with an agent that remembers. Send its id as `session_id` when you execute the agent.
-     */
-    post: operations['create_session'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/sessions/{session_id}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Session
-     * @description One conversation of mine, without its turns. Nobody else can read it, administrators included.
-     */
-    get: operations['get_session'];
-    put?: never;
-    post?: never;
-    /**
-     * Delete Session
-     * @description Delete a conversation with all its turns. The executions stay; a turn that is running is not added any more.
-     */
-    delete: operations['delete_session'];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/sessions/{session_id}/turns': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Session Turns
-     * @description What was said, the newest turn first, so that the end of a conversation shows at once. A page may be shorter.
-     */
-    get: operations['list_session_turns'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/tags': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Tags
-     * @description The tags by which agents can be filtered.
-     */
-    get: operations['list_tags'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/tool-approvals': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Tool Approvals
-     * @description What agents want to do for me and, with the right role, for others; the newest first.
-     */
-    get: operations['list_tool_approvals'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/tool-approvals/{approval_id}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Tool Approval
-     * @description One call that I may decide on, with its exact arguments.
-     */
-    get: operations['get_tool_approval'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/tool-approvals/{approval_id}/decide': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Decide Tool Approval
-     * @description Decide. An approved call can be made once within 15 minutes: send the request again with `tool_approval`.
-     */
-    post: operations['decide_tool_approval'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/triggers': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Triggers
-     * @description My triggers, the newest first.
-     */
-    get: operations['list_triggers'];
-    put?: never;
-    /**
-     * Create Trigger
-     * @description Run a workflow by the clock or after events, as me: with the rights I have whenever it runs.
-     */
-    post: operations['create_trigger'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/triggers/{trigger_id}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Trigger
-     * @description One trigger of mine: when it runs next, and what came of the last time.
-     */
-    get: operations['get_trigger'];
-    put?: never;
-    post?: never;
-    /**
-     * Delete Trigger
-     * @description Delete a trigger. The runs that it started stay.
-     */
-    delete: operations['delete_trigger'];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/triggers/{trigger_id}/pause': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Pause Trigger
-     * @description Start no runs until it is resumed. What would have been started meanwhile is not made up for.
-     */
-    post: operations['pause_trigger'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/triggers/{trigger_id}/resume': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Resume Trigger
-     * @description Start runs again. A moment that has passed meanwhile cannot be resumed.
-     */
-    post: operations['resume_trigger'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/users': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Users
-     * @description Accounts, by address.
-     */
-    get: operations['list_users'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/users/invitations': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Invitations
-     * @description Who was invited and has not come yet, by address; expired invitations stay until they are withdrawn.
-     */
-    get: operations['list_invitations'];
-    put?: never;
-    /**
-     * Invite User
-     * @description Send somebody a link, good for 7 days and once, by which they make their account with these roles.
-     */
-    post: operations['invite_user'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/users/invitations/{invitation_id}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    post?: never;
-    /**
-     * Withdraw Invitation
-     * @description Take an invitation back: its link stops working.
-     */
-    delete: operations['withdraw_invitation'];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/users/invitations/{invitation_id}/resend': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Resend Invitation
-     * @description Send a new link; those before stop working.
-     */
-    post: operations['resend_invitation'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/users/{user_id}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get User
-     * @description One account.
-     */
-    get: operations['get_user'];
-    put?: never;
-    post?: never;
-    /**
-     * Erase User
-     * @description Close an account at once, and erase all that belongs to it. Sent again, an erasure that broke off goes on.
-     */
-    delete: operations['erase_user'];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/users/{user_id}/data-requests': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List User Data Requests
-     * @description Exports and erasures of a person's data, the newest first; those of an account that is gone too.
-     */
-    get: operations['list_user_data_requests'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/users/{user_id}/disable': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Disable User
-     * @description Let nobody in with this account. Sessions, API keys, triggers and webhooks stop at once.
-     */
-    post: operations['disable_user'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/users/{user_id}/enable': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Enable User
-     * @description Let its owner in again; they sign in anew, and their keys, triggers and webhooks work again.
-     */
-    post: operations['enable_user'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/users/{user_id}/export': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Export User
-     * @description Have all that the platform holds about a person collected into one file, or the one of the last hour.
-     */
-    post: operations['export_user'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/users/{user_id}/roles': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    /**
-     * Set User Roles
-     * @description Give an account exactly these roles; new ones to a confirmed address alone. Sessions end, keys follow.
-     */
-    put: operations['set_user_roles'];
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/webhooks': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Webhooks
-     * @description My webhooks, the newest first.
-     */
-    get: operations['list_webhooks'];
-    put?: never;
-    /**
-     * Create Webhook
-     * @description Be told of my executions and runs. The secret in the answer is not shown again.
-     */
-    post: operations['create_webhook'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/webhooks/{webhook_id}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Webhook
-     * @description One webhook, without its secret.
-     */
-    get: operations['get_webhook'];
-    put?: never;
-    post?: never;
-    /**
-     * Delete Webhook
-     * @description Delete a webhook. What is still on its way to it is not sent.
-     */
-    delete: operations['delete_webhook'];
-    options?: never;
-    head?: never;
-    /**
-     * Update Webhook
-     * @description Change a webhook; what is left out of the body stays as it is.
-     */
-    patch: operations['update_webhook'];
-    trace?: never;
-  };
-  '/api/v1/webhooks/{webhook_id}/deliveries': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Webhook Deliveries
-     * @description What was sent to a webhook in the last 30 days and how it was answered, the newest event first.
-     */
-    get: operations['list_webhook_deliveries'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Redeliver Webhook Event
-     * @description Send an event again, under the same id, and retry as often as the first time; sixty a minute at most.
-     */
-    post: operations['redeliver_webhook_event'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/webhooks/{webhook_id}/ping': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Ping Webhook
-     * @description Send an event of the type `webhook.ping` once, ten a minute at most. Its delivery tells what came of it.
-     */
-    post: operations['ping_webhook'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/webhooks/{webhook_id}/rotate-secret': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Rotate Webhook Secret
-     * @description Give a webhook a new secret. For 24 hours events are signed with the previous one as well.
-     */
-    post: operations['rotate_webhook_secret'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/workflows': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Workflows
-     * @description My workflows and those of the platform.
-     */
-    get: operations['list_workflows'];
-    put?: never;
-    /**
-     * Create Workflow
-     * @description Make a workflow with its first version, a draft until it is published.
-     */
-    post: operations['create_workflow'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/workflows/validate': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Validate Workflow
-     * @description Check a spec without storing it: what it compiles to and its picture, or every fault at once.
-     */
-    post: operations['validate_workflow'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/workflows/{workflow_id}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Workflow
-     * @description A workflow of mine or of the platform, in its live version, or its latest where none is live.
-     */
-    get: operations['get_workflow'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/workflows/{workflow_id}/archive': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Archive Workflow
-     * @description Start no further runs, and remove its triggers. Runs under way go on to their end.
-     */
-    post: operations['archive_workflow'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/workflows/{workflow_id}/publish': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Publish Workflow
-     * @description Make a version the live one: runs are started with it from now on. Runs under way keep theirs.
-     */
-    post: operations['publish_workflow'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/workflows/{workflow_id}/rollback': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Roll Back Workflow
-     * @description Make an earlier version the live one again: by default the one that was live before.
-     */
-    post: operations['roll_back_workflow'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/workflows/{workflow_id}/runs': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Start Run
-     * @description Start a run of the live version, as me. With a `name`, sending it again starts nothing and gets the same run.
-     */
-    post: operations['start_run'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/workflows/{workflow_id}/versions': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Workflow Versions
-     * @description Its versions, the newest first.
-     */
-    get: operations['list_workflow_versions'];
-    put?: never;
-    /**
-     * Add Workflow Version
-     * @description Add a version to a workflow of mine; runs keep to the live one until this one is published.
-     */
-    post: operations['add_workflow_version'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/workflows/{workflow_id}/versions/{version}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Workflow Version
-     * @description One version: its spec, and what it compiles to.
-     */
-    get: operations['get_workflow_version'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
+    "/api/v1/agent-switches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Agent Switches
+         * @description Every agent, and every group, that is switched off; all others are on.
+         */
+        get: operations["list_agent_switches"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agent-switches/{group}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Agent Switch
+         * @description Switch an agent off, or on again; every function knows within fifteen seconds. What runs by then runs on.
+         */
+        put: operations["set_agent_switch"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Agents
+         * @description The agents of the catalogue that match, or all of them by id.
+         *
+         *     A word may be the beginning of one, and mistyped by a letter or two.
+         */
+        get: operations["list_agents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/route": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Route Ask
+         * @description Which agents do what is asked for, each with a reason; or, below the floor, that none fits.
+         */
+        post: operations["route_ask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{group}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Agent
+         * @description Info: what the agent is for, what it takes and returns, and an example.
+         */
+        get: operations["get_agent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{group}/{name}/execute": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Execute
+         * @description Run the agent on one input; the answer is the recorded execution.
+         */
+        post: operations["execute_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{group}/{name}/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Health
+         * @description Whether the agent is deployed, its definition loads and nobody switched it off; the model is not asked.
+         */
+        get: operations["get_agent_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{group}/{name}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Metrics
+         * @description Prometheus metrics of the agent, summed over all instances of its function.
+         */
+        get: operations["get_agent_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{group}/{name}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Versions
+         * @description Every version that can be executed by `?version=`, the highest first.
+         */
+        get: operations["list_agent_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Agents
+         * @description The agents that were executed most, cost most, failed most, or took longest.
+         */
+        get: operations["get_analytics_agents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Budgets
+         * @description How much of this month's budgets is gone: mine, and for administrators those that are most nearly gone.
+         */
+        get: operations["get_analytics_budgets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/errors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Errors
+         * @description Why executions failed, by code and agent.
+         */
+        get: operations["get_analytics_errors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Groups
+         * @description What each group of agents cost.
+         */
+        get: operations["get_analytics_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/latency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Latency
+         * @description How long executions took, by agent or model: what half, 95 and 99 of 100 did not exceed.
+         */
+        get: operations["get_analytics_latency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Overview
+         * @description Executions, success, cost, tokens and times, beside the range just as long before.
+         */
+        get: operations["get_analytics_overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/timeseries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Timeseries
+         * @description The same, hour by hour or day by day, as far as time has come.
+         */
+        get: operations["get_analytics_timeseries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Users
+         * @description What each user's executions cost; for administrators.
+         */
+        get: operations["get_analytics_users"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/workflows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Workflows
+         * @description How runs of workflows went, and the latest that went wrong.
+         */
+        get: operations["get_analytics_workflows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Approvals
+         * @description What I may decide, by my address, my roles, or because the run is mine; the newest first.
+         */
+        get: operations["list_approvals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{approval_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Approval
+         * @description One approval that I may decide, with what it is about.
+         */
+        get: operations["get_approval"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{approval_id}/decide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide Approval
+         * @description Decide, and let the run go on. The first decision counts; sending the same one again gets the same answer.
+         */
+        post: operations["decide_approval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Audit Entries
+         * @description What happened, the newest first.
+         */
+        get: operations["list_audit_entries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Audit Log
+         * @description The log as NDJSON, with all that is needed to check the chain elsewhere.
+         */
+        get: operations["export_audit_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Verify Audit Log
+         * @description Check the chain: that no entry is missing, changed or out of place. A long log takes several calls.
+         */
+        get: operations["verify_audit_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/accept-invitation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept Invitation
+         * @description Make the account that a mail invited to, or take over one of its address that nobody confirmed; sign it in.
+         */
+        post: operations["accept_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/forgot-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Forgot Password
+         * @description Have a link mailed that sets a new password. The answer is the same whether or not the address has an account.
+         */
+        post: operations["forgot_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Login
+         * @description Sign in. A wrong password and an unknown address get the same answer; after five of them there is a wait.
+         */
+        post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Logout
+         * @description End this session at once: its access tokens and its refresh token stop working everywhere.
+         */
+        post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change Password
+         * @description Set another password. Every session ends, and the answer brings a new one for this client.
+         */
+        post: operations["change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refresh
+         * @description Exchange a refresh token for the next session. Using one twice ends every session that descends from it.
+         */
+        post: operations["refresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Register
+         * @description Make an account and sign it in. A mail asks to confirm the address; until then it names nobody.
+         */
+        post: operations["register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/reset-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reset Password
+         * @description Set a new password by the token of a mail. Every session ends: sign in with the new password.
+         */
+        post: operations["reset_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/revoke-all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke All
+         * @description End every session of mine at once, everywhere. API keys stay: they are revoked one by one.
+         */
+        post: operations["revoke_all"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/verify-email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Verify Email
+         * @description Confirm an address by the token of a mail. The next access token says so: refresh the session.
+         */
+        post: operations["verify_email"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/verify-email/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send Verification
+         * @description Have the mail sent again that asks to confirm my address; five within half an hour, and no more.
+         */
+        post: operations["send_verification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Batches
+         * @description My batches, newest first; how far one has come, and its results, are told by the batch itself.
+         */
+        get: operations["list_batches"];
+        put?: never;
+        /**
+         * Create Batch
+         * @description Make a batch: with `inputs` or `content` it is ready, else upload the file to the address of the answer.
+         */
+        post: operations["create_batch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/batches/{batch_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Batch
+         * @description One batch of mine: how far it is, and where its results are.
+         */
+        get: operations["get_batch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/batches/{batch_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel Batch
+         * @description Run no further line. Lines under way are finished and paid; then what there is becomes the results.
+         */
+        post: operations["cancel_batch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/batches/{batch_id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start Batch
+         * @description Run every line, each as an execution of mine; one that was started already goes on as it is.
+         */
+        post: operations["start_batch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/budgets/agents/{group}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Agent Budget
+         * @description What an agent may still spend this month, over all users; for administrators.
+         */
+        get: operations["get_agent_budget"];
+        /**
+         * Set Agent Budget
+         * @description Give an agent a ceiling over all users from now on, this month included; for administrators.
+         */
+        put: operations["set_agent_budget"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/budgets/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get User Budget
+         * @description What a user may still spend this month; for administrators.
+         */
+        get: operations["get_user_budget"];
+        /**
+         * Set User Budget
+         * @description Give a user a ceiling from now on, this month included; for administrators.
+         */
+        put: operations["set_user_budget"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Dead Letters
+         * @description Dead letters, the newest first, without what they hold.
+         */
+        get: operations["list_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Redrive Dead Letters
+         * @description Do the work of at most a hundred open letters of a source again, as far as the time of one request goes.
+         */
+        post: operations["redrive_dead_letters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{letter_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Dead Letter
+         * @description One dead letter with what its work was; task tokens and credentials are masked.
+         */
+        get: operations["get_dead_letter"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{letter_id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Discard Dead Letter
+         * @description Close a letter without doing its work.
+         */
+        post: operations["discard_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{letter_id}/redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Redrive Dead Letter
+         * @description Do the work again. The letter is `redriven`, or still `open` with the new reason.
+         */
+        post: operations["redrive_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Evaluations
+         * @description An agent's evaluations in all its versions, newest first.
+         */
+        get: operations["list_evaluations"];
+        put?: never;
+        /**
+         * Create Evaluation
+         * @description Run an agent in each of its cases, as executions of mine, and hold its answers to what the cases expect.
+         */
+        post: operations["create_evaluation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluations/{evaluation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Evaluation
+         * @description One evaluation: each case with its checks, and the judge's verdicts.
+         */
+        get: operations["get_evaluation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/executions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Executions
+         * @description My executions, newest first.
+         */
+        get: operations["list_executions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/executions/{execution_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Execution
+         * @description One execution of mine, with input and output; an administrator may read anybody's.
+         *
+         *     While it waits or runs, `Retry-After` says when to look again.
+         */
+        get: operations["get_execution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/executions/{execution_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel Execution
+         * @description Cancel an execution of mine that was accepted with `Prefer: respond-async`, or is a line of a batch.
+         *
+         *     One that waits is over at once. One that runs is marked: what the model is doing is paid and thrown away, and its
+         *     cost is added when it comes. An execution whose caller waits for the answer has no record yet and is not found.
+         */
+        post: operations["cancel_execution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Groups
+         * @description The groups of agents, with the number of agents in each.
+         */
+        get: operations["list_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Health
+         * @description Public; needs no token.
+         */
+        get: operations["get_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Api Keys
+         * @description My keys, the newest first.
+         */
+        get: operations["list_api_keys"];
+        put?: never;
+        /**
+         * Create Api Key
+         * @description Make a key for a machine, 25 at most. The key in the answer is not shown again.
+         */
+        post: operations["create_api_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Api Key
+         * @description One key, without its secret.
+         */
+        get: operations["get_api_key"];
+        put?: never;
+        post?: never;
+        /**
+         * Revoke Api Key
+         * @description End a key. It is refused from its next request on; what it has begun is carried out.
+         */
+        delete: operations["revoke_api_key"];
+        options?: never;
+        head?: never;
+        /**
+         * Update Api Key
+         * @description Change a key's name or budget; what is left out of the body stays as it is.
+         */
+        patch: operations["update_api_key"];
+        trace?: never;
+    };
+    "/api/v1/keys/{key_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate Api Key
+         * @description Give a key a new secret under the same id. The one before is accepted for as long as you say, a day at most.
+         */
+        post: operations["rotate_api_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Me
+         * @description Who I am, with the roles that my next access token will carry.
+         */
+        get: operations["get_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/budget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get My Budget
+         * @description What I may still spend this month.
+         */
+        get: operations["get_my_budget"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/erasure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Erase Me
+         * @description Delete my account and all that belongs to it. It is closed at once, and cannot be brought back.
+         */
+        post: operations["erase_me"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List My Exports
+         * @description My exports, the newest first, with a link to each that is finished; files are kept for 7 days.
+         */
+        get: operations["list_my_exports"];
+        put?: never;
+        /**
+         * Export Me
+         * @description Have all that the platform holds about me collected into one file. One of the last hour is answered again.
+         */
+        post: operations["export_me"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Platform Metrics
+         * @description Executions, cost, tokens and durations by group, open dead letters, circuits and runs; for administrators.
+         *
+         *     Up to 15 seconds old. Nothing here wakes the database.
+         */
+        get: operations["get_platform_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Openapi
+         * @description Public; needs no token. Describes the routes of the control plane and of the agents.
+         */
+        get: operations["get_openapi"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Policy
+         * @description The roles there are, what each allows, and which of them are mine.
+         */
+        get: operations["get_policy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policy/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Explain Policy
+         * @description Whether I may do something, and why or why not; of others, who may manage policies. Nothing is done by asking.
+         */
+        post: operations["explain_policy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Runs
+         * @description My runs, the newest first, those that schedules and events started included.
+         */
+        get: operations["list_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Run
+         * @description One run of mine with every step; an administrator may read anybody's.
+         *
+         *     While it runs, `Retry-After` says when to look again.
+         */
+        get: operations["get_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry Run
+         * @description Go on with a run of mine that failed or was stopped, from the step that failed.
+         *
+         *     What succeeded is kept. The answer is the run that goes on: the same one with the next `attempt`, or, where that is
+         *     not possible any more, a new one with `retry_of`, whose agents are not paid twice within 24 hours.
+         */
+        post: operations["retry_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop Run
+         * @description Stop a run of mine: no further step begins, and approvals it waits for are withdrawn.
+         *
+         *     An agent that is at work finishes and is paid.
+         */
+        post: operations["stop_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Sessions
+         * @description My conversations, the newest first.
+         */
+        get: operations["list_sessions"];
+        put?: never;
+        /**
+         * Create Session
+         * @description Begin a conversation with an agent that remembers. Send its id as `session_id` when you execute the agent.
+         */
+        post: operations["create_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Session
+         * @description One conversation of mine, without its turns. Nobody else can read it, administrators included.
+         */
+        get: operations["get_session"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Session
+         * @description Delete a conversation with all its turns. The executions stay; a turn that is running is not added any more.
+         */
+        delete: operations["delete_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{session_id}/turns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Session Turns
+         * @description What was said, the newest turn first, so that the end of a conversation shows at once. A page may be shorter.
+         */
+        get: operations["list_session_turns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Tags
+         * @description The tags by which agents can be filtered.
+         */
+        get: operations["list_tags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tool-approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Tool Approvals
+         * @description What agents want to do for me and, with the right role, for others; the newest first.
+         */
+        get: operations["list_tool_approvals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tool-approvals/{approval_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Tool Approval
+         * @description One call that I may decide on, with its exact arguments.
+         */
+        get: operations["get_tool_approval"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tool-approvals/{approval_id}/decide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide Tool Approval
+         * @description Decide. An approved call can be made once within 15 minutes: send the request again with `tool_approval`.
+         */
+        post: operations["decide_tool_approval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/triggers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Triggers
+         * @description My triggers, the newest first.
+         */
+        get: operations["list_triggers"];
+        put?: never;
+        /**
+         * Create Trigger
+         * @description Run a workflow by the clock or after events, as me: with the rights I have whenever it runs.
+         */
+        post: operations["create_trigger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/triggers/{trigger_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Trigger
+         * @description One trigger of mine: when it runs next, and what came of the last time.
+         */
+        get: operations["get_trigger"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Trigger
+         * @description Delete a trigger. The runs that it started stay.
+         */
+        delete: operations["delete_trigger"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/triggers/{trigger_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause Trigger
+         * @description Start no runs until it is resumed. What would have been started meanwhile is not made up for.
+         */
+        post: operations["pause_trigger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/triggers/{trigger_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume Trigger
+         * @description Start runs again. A moment that has passed meanwhile cannot be resumed.
+         */
+        post: operations["resume_trigger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Users
+         * @description Accounts, by address.
+         */
+        get: operations["list_users"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Invitations
+         * @description Who was invited and has not come yet, by address; expired invitations stay until they are withdrawn.
+         */
+        get: operations["list_invitations"];
+        put?: never;
+        /**
+         * Invite User
+         * @description Send somebody a link, good for 7 days and once, by which they make their account with these roles.
+         */
+        post: operations["invite_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/invitations/{invitation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Withdraw Invitation
+         * @description Take an invitation back: its link stops working.
+         */
+        delete: operations["withdraw_invitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/invitations/{invitation_id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resend Invitation
+         * @description Send a new link; those before stop working.
+         */
+        post: operations["resend_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get User
+         * @description One account.
+         */
+        get: operations["get_user"];
+        put?: never;
+        post?: never;
+        /**
+         * Erase User
+         * @description Close an account at once, and erase all that belongs to it. Sent again, an erasure that broke off goes on.
+         */
+        delete: operations["erase_user"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/data-requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List User Data Requests
+         * @description Exports and erasures of a person's data, the newest first; those of an account that is gone too.
+         */
+        get: operations["list_user_data_requests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Disable User
+         * @description Let nobody in with this account. Sessions, API keys, triggers and webhooks stop at once.
+         */
+        post: operations["disable_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enable User
+         * @description Let its owner in again; they sign in anew, and their keys, triggers and webhooks work again.
+         */
+        post: operations["enable_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Export User
+         * @description Have all that the platform holds about a person collected into one file, or the one of the last hour.
+         */
+        post: operations["export_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set User Roles
+         * @description Give an account exactly these roles; new ones to a confirmed address alone. Sessions end, keys follow.
+         */
+        put: operations["set_user_roles"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Webhooks
+         * @description My webhooks, the newest first.
+         */
+        get: operations["list_webhooks"];
+        put?: never;
+        /**
+         * Create Webhook
+         * @description Be told of my executions and runs. The secret in the answer is not shown again.
+         */
+        post: operations["create_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Webhook
+         * @description One webhook, without its secret.
+         */
+        get: operations["get_webhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Webhook
+         * @description Delete a webhook. What is still on its way to it is not sent.
+         */
+        delete: operations["delete_webhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Update Webhook
+         * @description Change a webhook; what is left out of the body stays as it is.
+         */
+        patch: operations["update_webhook"];
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Webhook Deliveries
+         * @description What was sent to a webhook in the last 30 days and how it was answered, the newest event first.
+         */
+        get: operations["list_webhook_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Redeliver Webhook Event
+         * @description Send an event again, under the same id, and retry as often as the first time; sixty a minute at most.
+         */
+        post: operations["redeliver_webhook_event"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/ping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ping Webhook
+         * @description Send an event of the type `webhook.ping` once, ten a minute at most. Its delivery tells what came of it.
+         */
+        post: operations["ping_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate Webhook Secret
+         * @description Give a webhook a new secret. For 24 hours events are signed with the previous one as well.
+         */
+        post: operations["rotate_webhook_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Workflows
+         * @description My workflows and those of the platform.
+         */
+        get: operations["list_workflows"];
+        put?: never;
+        /**
+         * Create Workflow
+         * @description Make a workflow with its first version, a draft until it is published.
+         */
+        post: operations["create_workflow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Validate Workflow
+         * @description Check a spec without storing it: what it compiles to and its picture, or every fault at once.
+         */
+        post: operations["validate_workflow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{workflow_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Workflow
+         * @description A workflow of mine or of the platform, in its live version, or its latest where none is live.
+         */
+        get: operations["get_workflow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{workflow_id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Archive Workflow
+         * @description Start no further runs, and remove its triggers. Runs under way go on to their end.
+         */
+        post: operations["archive_workflow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{workflow_id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Publish Workflow
+         * @description Make a version the live one: runs are started with it from now on. Runs under way keep theirs.
+         */
+        post: operations["publish_workflow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{workflow_id}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Roll Back Workflow
+         * @description Make an earlier version the live one again: by default the one that was live before.
+         */
+        post: operations["roll_back_workflow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{workflow_id}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start Run
+         * @description Start a run of the live version, as me. With a `name`, sending it again starts nothing and gets the same run.
+         */
+        post: operations["start_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{workflow_id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Workflow Versions
+         * @description Its versions, the newest first.
+         */
+        get: operations["list_workflow_versions"];
+        put?: never;
+        /**
+         * Add Workflow Version
+         * @description Add a version to a workflow of mine; runs keep to the live one until this one is published.
+         */
+        post: operations["add_workflow_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{workflow_id}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Workflow Version
+         * @description One version: its spec, and what it compiles to.
+         */
+        get: operations["get_workflow_version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
-  schemas: {
-    /**
-     * AcceptInvitationRequest
-     * @description The token of the mail's link, and what the invited person chose.
-     */
-    AcceptInvitationRequest: {
-      /**
-       * Name
-       * @example Ada Lovelace
-       */
-      name: string;
-      /**
-       * Password
-       * @description At least 15 characters of any kind; several words make a good one
-       * @example correct horse battery staple
-       */
-      password: string;
-      /**
-       * Token
-       * @description What stands after `#token=` in the link; it works once
-       */
-      token: string;
-    };
-    /**
-     * AgentCard
-     * @description What a list shows of an agent.
-     */
-    AgentCard: {
-      /** Group */
-      group: string;
-      /** Id */
-      id: string;
-      /**
-       * Model
-       * @enum {string}
-       */
-      model: 'fast' | 'balanced' | 'deep';
-      /** Name */
-      name: string;
-      /** Summary */
-      summary: string;
-      /** Tags */
-      tags: string[];
-      /** Version */
-      version: string;
-    };
-    /**
-     * AgentFigures
-     * @description The executions of one agent.
-     */
-    AgentFigures: {
-      /** Agent Id */
-      agent_id: string;
-      /** Cache Read Tokens */
-      cache_read_tokens: number;
-      /** Cache Write Tokens */
-      cache_write_tokens: number;
-      /**
-       * Cached
-       * @description Answered with the output of an earlier, equal execution
-       */
-      cached: number;
-      /** Cancelled */
-      cancelled: number;
-      /**
-       * Cost Usd
-       * @description US dollars at list price
-       */
-      cost_usd: number;
-      /**
-       * Escalated
-       * @description Handed to a person
-       */
-      escalated: number;
-      /** Executions */
-      executions: number;
-      /** Failed */
-      failed: number;
-      /** Group */
-      group: string;
-      /** Input Tokens */
-      input_tokens: number;
-      /** Output Tokens */
-      output_tokens: number;
-      /**
-       * P50 Ms
-       * @description Milliseconds, within 5 %; null where nothing ran
-       */
-      p50_ms: number | null;
-      /**
-       * P95 Ms
-       * @description Milliseconds, within 5 %; null where nothing ran
-       */
-      p95_ms: number | null;
-      /**
-       * P99 Ms
-       * @description Milliseconds, within 5 %; null where nothing ran
-       */
-      p99_ms: number | null;
-      /** Succeeded */
-      succeeded: number;
-      /**
-       * Success Share
-       * @description Of what is over and was not cancelled; null for none
-       */
-      success_share: number | null;
-      /** Tool Calls */
-      tool_calls: number;
-    };
-    /**
-     * AgentHealth
-     * @description Whether the agent can execute.
-     */
-    AgentHealth: {
-      /**
-       * Status
-       * @example healthy
-       */
-      status: string;
-    };
-    /**
-     * AgentInfo
-     * @description An agent as its users see it.
-     */
-    AgentInfo: {
-      /**
-       * Approval
-       * @description Which calls of its tools a person must approve: `required` means all that write
-       */
-      approval: string;
-      /**
-       * Consults
-       * @description Agents that this one may ask
-       */
-      consults: string[];
-      /** Effort */
-      effort: string | null;
-      example: components['schemas']['Example'];
-      /** Framework */
-      framework: string;
-      /** Group */
-      group: string;
-      guardrails: components['schemas']['Guardrails'];
-      /**
-       * Hosts
-       * @description Where its tools may send requests
-       */
-      hosts: string[];
-      /** Id */
-      id: string;
-      /**
-       * Input
-       * @description JSON Schema of the input
-       */
-      input: {
-        [key: string]: unknown;
-      };
-      limits: components['schemas']['Limits'];
-      /** Memory */
-      memory: string;
-      /**
-       * Model
-       * @enum {string}
-       */
-      model: 'fast' | 'balanced' | 'deep';
-      /** Name */
-      name: string;
-      /** Not When */
-      not_when: components['schemas']['Diversion'][];
-      /**
-       * Output
-       * @description JSON Schema of the output
-       */
-      output: {
-        [key: string]: unknown;
-      };
-      /** Summary */
-      summary: string;
-      /** Tags */
-      tags: string[];
-      /** @description Agents that work under this one */
-      team: components['schemas']['Team'] | null;
-      /** Tools */
-      tools: string[];
-      /** Use When */
-      use_when: string;
-      /** Version */
-      version: string;
-    };
-    /**
-     * AgentPage
-     * @description One page of agents.
-     */
-    AgentPage: {
-      facets: components['schemas']['Facets'];
-      /** Items */
-      items: components['schemas']['AgentCard'][];
-      /**
-       * Next Cursor
-       * @description Send it as `cursor` for the next page; null on the last one
-       */
-      next_cursor: string | null;
-      /**
-       * Total
-       * @description How many agents match on all pages together
-       */
-      total: number;
-    };
-    /**
-     * AgentSession
-     * @description A conversation with one agent.
-     */
-    AgentSession: {
-      /** Agent Id */
-      agent_id: string;
-      /**
-       * Created At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      created_at: string;
-      /**
-       * Expires At
-       * Format: date-time
-       * @description When it is deleted, unless another turn comes before
-       */
-      expires_at: string;
-      /**
-       * Id
-       * @example 019ab2c4-7d10-7c3e-9f52-6f1f0f3a9b11
-       */
-      id: string;
-      /**
-       * Title
-       * @description Given by its owner, or the gist of the first input; null before that
-       */
-      title: string | null;
-      /**
-       * Turns
-       * @description How many inputs were answered
-       */
-      turns: number;
-      /**
-       * Updated At
-       * Format: date-time
-       * @description When the last turn ended
-       */
-      updated_at: string;
-    };
-    /**
-     * AgentSessionPage
-     * @description One page of sessions, the newest first.
-     */
-    AgentSessionPage: {
-      /** Items */
-      items: components['schemas']['AgentSession'][];
-      /** Next Cursor */
-      next_cursor: string | null;
-    };
-    /**
-     * AgentVersions
-     * @description The versions of an agent; `current` is executed where none is named.
-     */
-    AgentVersions: {
-      /** Current */
-      current: string;
-      /** Items */
-      items: components['schemas']['PublishedVersion'][];
-    };
-    /**
-     * ApiKeyChanges
-     * @description What is to change; what is left out stays.
-     */
-    ApiKeyChanges: {
-      /**
-       * Budget Usd
-       * @description USD a calendar month (UTC) that it may spend; null leaves it to its owner's budget alone
-       * @example 25
-       */
-      budget_usd?: number | null;
-      /** Name */
-      name?: string | null;
-    };
-    /**
-     * ApiKeyPage
-     * @description One page of API keys, the newest first.
-     */
-    ApiKeyPage: {
-      /** Items */
-      items: components['schemas']['ApiKeyView'][];
-      /**
-       * Next Cursor
-       * @description Send it as `cursor` for the next page; null on the last one
-       */
-      next_cursor: string | null;
-    };
-    /**
-     * ApiKeyView
-     * @description An API key, without its secret.
-     */
-    ApiKeyView: {
-      /**
-       * Agents
-       * @description null: every agent that its owner may reach
-       */
-      agents: string[] | null;
-      budget: components['schemas']['KeyUse'];
-      /**
-       * Created At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      created_at: string;
-      /**
-       * Expires At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      expires_at: string;
-      /**
-       * Id
-       * @example 019ab2c4-7d10-7c3e-9f52-6f1f0f3a9b11
-       */
-      id: string;
-      /**
-       * Last Used At
-       * @description Exact to the minute; null before its first use
-       */
-      last_used_at: string | null;
-      /** Name */
-      name: string;
-      /**
-       * Prefix
-       * @description How the key begins: its id, by which a key that was found is told from others
-       * @example aap_019ab2c47d107c3e9f526f1f0f3a9b11_
-       */
-      prefix: string;
-      /**
-       * Previous Secret Until
-       * @description Until when the secret before the last rotation is accepted too; null where it is not
-       */
-      previous_secret_until: string | null;
-      /** Scopes */
-      scopes: string[];
-      /**
-       * Status
-       * @description An expired key is listed for 30 days
-       * @enum {string}
-       */
-      status: 'active' | 'expired';
-      /**
-       * Updated At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      updated_at: string;
-    };
-    /**
-     * ApiKeyWithSecret
-     * @description An API key with the text that it is used by, which is not shown again.
-     */
-    ApiKeyWithSecret: {
-      /**
-       * Agents
-       * @description null: every agent that its owner may reach
-       */
-      agents: string[] | null;
-      budget: components['schemas']['KeyUse'];
-      /**
-       * Created At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      created_at: string;
-      /**
-       * Expires At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      expires_at: string;
-      /**
-       * Id
-       * @example 019ab2c4-7d10-7c3e-9f52-6f1f0f3a9b11
-       */
-      id: string;
-      /**
-       * Key
-       * @description Send it as `Authorization: Bearer <key>`, and keep it as you would a password
-       * @example aap_019ab2c47d107c3e9f526f1f0f3a9b11_…
-       */
-      key: string;
-      /**
-       * Last Used At
-       * @description Exact to the minute; null before its first use
-       */
-      last_used_at: string | null;
-      /** Name */
-      name: string;
-      /**
-       * Prefix
-       * @description How the key begins: its id, by which a key that was found is told from others
-       * @example aap_019ab2c47d107c3e9f526f1f0f3a9b11_
-       */
-      prefix: string;
-      /**
-       * Previous Secret Until
-       * @description Until when the secret before the last rotation is accepted too; null where it is not
-       */
-      previous_secret_until: string | null;
-      /** Scopes */
-      scopes: string[];
-      /**
-       * Status
-       * @description An expired key is listed for 30 days
-       * @enum {string}
-       */
-      status: 'active' | 'expired';
-      /**
-       * Updated At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      updated_at: string;
-    };
-    /**
-     * ApprovalPage
-     * @description One page of approvals, newest first.
-     */
-    ApprovalPage: {
-      /** Items */
-      items: components['schemas']['ApprovalSummary'][];
-      /** Next Cursor */
-      next_cursor: string | null;
-    };
-    /**
-     * ApprovalSummary
-     * @description What an inbox shows of an approval.
-     */
-    ApprovalSummary: {
-      /**
-       * Created At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      created_at: string;
-      /** Decided At */
-      decided_at: string | null;
-      /**
-       * Decided By
-       * @description E-mail address of who decided; None: nobody in time
-       */
-      decided_by: string | null;
-      /**
-       * Expires At
-       * Format: date-time
-       * @description Until when it can be decided
-       */
-      expires_at: string;
-      /** Id */
-      id: string;
-      /** Message */
-      message: string;
-      /**
-       * Place
-       * @description Where among the repetitions of maps and loops
-       * @default
-       */
-      place: string;
-      /** Run Id */
-      run_id: string;
-      /**
-       * Status
-       * @enum {string}
-       */
-      status: 'pending' | 'approved' | 'rejected' | 'expired' | 'withdrawn';
-      /** Step Id */
-      step_id: string;
-      /** Step Title */
-      step_title: string;
-      /** Workflow Title */
-      workflow_title: string;
-    };
-    /**
-     * ApprovalView
-     * @description A decision that a run waits for, or has waited for.
-     */
-    ApprovalView: {
-      /**
-       * Answers
-       * @description What was filled in
-       */
-      answers: {
-        [key: string]: unknown;
-      } | null;
-      /** Comment */
-      comment: string | null;
-      /**
-       * Created At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      created_at: string;
-      /** Decided At */
-      decided_at: string | null;
-      /**
-       * Decided By
-       * @description E-mail address of who decided; None: nobody in time
-       */
-      decided_by: string | null;
-      /**
-       * Expires At
-       * Format: date-time
-       * @description Until when it can be decided
-       */
-      expires_at: string;
-      /**
-       * Form
-       * @description JSON Schema of what must be filled in to approve
-       */
-      form: {
-        [key: string]: unknown;
-      } | null;
-      /** Id */
-      id: string;
-      /** Message */
-      message: string;
-      /**
-       * Place
-       * @description Where among the repetitions of maps and loops
-       * @default
-       */
-      place: string;
-      /** Run Id */
-      run_id: string;
-      /**
-       * Show
-       * @description What the decision is about
-       */
-      show: unknown;
-      /**
-       * Status
-       * @enum {string}
-       */
-      status: 'pending' | 'approved' | 'rejected' | 'expired' | 'withdrawn';
-      /** Step Id */
-      step_id: string;
-      /** Step Title */
-      step_title: string;
-      /** Workflow Title */
-      workflow_title: string;
-    };
-    /**
-     * AskToRoute
-     * @description What somebody wants, in their own words.
-     */
-    AskToRoute: {
-      /**
-       * Ask
-       * @description As one would say it to a colleague
-       */
-      ask: string;
-      /**
-       * Limit
-       * @description How many agents to name at most
-       * @default 5
-       */
-      limit: number;
-    };
-    /**
-     * Attempt
-     * @description One try to deliver.
-     */
-    Attempt: {
-      /**
-       * Answer
-       * @description How the body of the answer begins, a kilobyte at most
-       * @default
-       */
-      answer: string;
-      /**
-       * At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      at: string;
-      /** Duration Ms */
-      duration_ms: number;
-      /**
-       * Error
-       * @description Why it does not count as delivered; null where it does
-       */
-      error: string | null;
-      /**
-       * Status
-       * @description HTTP status of the answer; null where none came
-       */
-      status: number | null;
-    };
-    /**
-     * AuditEntryPage
-     * @description One page of the audit log, the newest first.
-     */
-    AuditEntryPage: {
-      /** Items */
-      items: components['schemas']['AuditEntryView'][];
-      /**
-       * Next Cursor
-       * @description Send it as `cursor` for the next page; null on the last one
-       */
-      next_cursor: string | null;
-    };
-    /**
-     * AuditEntryView
-     * @description One entry of the audit log. `hash` is SHA-256 of the bytes of `prev_hash` followed by those of `canonical`.
-     */
-    AuditEntryView: {
-      /**
-       * Canonical
-       * @description What was hashed: JSON with keys in order and no spaces (after RFC 8785)
-       */
-      canonical: string;
-      /**
-       * Event
-       * @description The event whole, as CloudEvents JSON
-       */
-      event: {
-        [key: string]: unknown;
-      };
-      /** Event Id */
-      event_id: string;
-      /** Hash */
-      hash: string;
-      /**
-       * Occurred At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      occurred_at: string;
-      /**
-       * Owner
-       * @description Id of the user whose execution or run it is
-       */
-      owner: string | null;
-      /**
-       * Prev Hash
-       * @description The hash of the entry before; zeros before the first
-       */
-      prev_hash: string;
-      /**
-       * Recorded At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      recorded_at: string;
-      /**
-       * Seq
-       * @description Counts from 1, without gaps
-       */
-      seq: number;
-      /**
-       * Subject
-       * @description The agent or run that it tells of
-       */
-      subject: string;
-      /**
-       * Type
-       * @example agent.executed
-       */
-      type: string;
-    };
-    /**
-     * BatchCounts
-     * @description How far the lines have come.
-     */
-    BatchCounts: {
-      /** Failed */
-      failed: number;
-      /** Pending */
-      pending: number;
-      /** Running */
-      running: number;
-      /** Succeeded */
-      succeeded: number;
-      /** Total */
-      total: number;
-    };
-    /**
-     * BatchList
-     * @description One page of batches, newest first.
-     */
-    BatchList: {
-      /** Items */
-      items: components['schemas']['BatchView'][];
-      /** Next Cursor */
-      next_cursor: string | null;
-    };
-    /**
-     * BatchView
-     * @description A batch as its owner sees it.
-     */
-    BatchView: {
-      /** Agent Id */
-      agent_id: string;
-      /**
-       * Cost Usd
-       * @description List price of all lines; None until it is over
-       */
-      cost_usd: number | null;
-      /** @description None until the file has been read */
-      counts: components['schemas']['BatchCounts'] | null;
-      /**
-       * Created At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      created_at: string;
-      error: components['schemas']['Failure'] | null;
-      /** Finished At */
-      finished_at: string | null;
-      /**
-       * Format
-       * @enum {string}
-       */
-      format: 'jsonl' | 'csv';
-      /** Id */
-      id: string;
-      /** @description Once it is over, for 30 days */
-      results?: components['schemas']['Results'] | null;
-      /** Started At */
-      started_at: string | null;
-      /**
-       * Status
-       * @enum {string}
-       */
-      status: 'waiting' | 'ready' | 'running' | 'finished' | 'failed' | 'cancelled';
-      upload?: components['schemas']['Upload'] | null;
-    };
-    /**
-     * Budget
-     * @description One month of an account: what is available, reserved and spent makes the ceiling, unless that was lowered.
-     */
-    Budget: {
-      /**
-       * Available Usd
-       * @description US dollars at list price
-       */
-      available_usd: number;
-      /**
-       * Ceiling Usd
-       * @description US dollars at list price
-       */
-      ceiling_usd: number;
-      /**
-       * Ends At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      ends_at: string;
-      /**
-       * Period
-       * @description Calendar month, UTC
-       * @example 2026-11
-       */
-      period: string;
-      /**
-       * Reserved Usd
-       * @description What executions under way may still cost
-       */
-      reserved_usd: number;
-      /**
-       * Spent Usd
-       * @description US dollars at list price
-       */
-      spent_usd: number;
-    };
-    /**
-     * BudgetConsumption
-     * @description This month's budgets: the caller's, and for administrators those that are most nearly gone.
-     */
-    BudgetConsumption: {
-      /** Items */
-      items: components['schemas']['Consumption'][];
-      mine: components['schemas']['Consumption'];
-    };
-    /**
-     * BulkRedriveAnswer
-     * @description What came of them.
-     */
-    BulkRedriveAnswer: {
-      /**
-       * Failed
-       * @description Tried, failed again, and open with the new reason
-       */
-      failed: components['schemas']['DeadLetter'][];
-      /**
-       * Left
-       * @description Not done, since the time was up or a problem ended it: ask again
-       */
-      left: string[];
-      /**
-       * Next Cursor
-       * @description Send it as `cursor`, after what is `left`, for further open letters; null where there are none
-       */
-      next_cursor: string | null;
-      /** @description What ended it where it `stopped`; what is told above was done */
-      problem: components['schemas']['Reason'] | null;
-      /** Redriven */
-      redriven: string[];
-      /**
-       * Skipped
-       * @description Closed before, busy, of another source, or without an answer in time
-       */
-      skipped: string[];
-      /**
-       * State
-       * @description more: all of these were done, and the source has further open letters
-       * @enum {string}
-       */
-      state: 'done' | 'more' | 'time_is_up' | 'stopped';
-    };
-    /**
-     * BulkRedriveRequest
-     * @description Which open letters to redrive: those named, or a hundred of a source, the newest first.
-     */
-    BulkRedriveRequest: {
-      /** Cursor */
-      cursor?: string | null;
-      /** Ids */
-      ids?: string[] | null;
-      /**
-       * Source
-       * @enum {string}
-       */
-      source:
-        'relay-bus' | 'relay-kafka' | 'projections' | 'webhooks' | 'tracking' | 'triggers' | 'mails' | 'personal-data';
-    };
-    /**
-     * CaseResult
-     * @description How the agent did in one case.
-     */
-    CaseResult: {
-      /**
-       * Cached
-       * @description The answer was that of an earlier, equal execution
-       * @default false
-       */
-      cached: boolean;
-      /** Case */
-      case: string;
-      /**
-       * Checks
-       * @default []
-       */
-      checks: components['schemas']['Check'][];
-      /**
-       * Cost Usd
-       * @description US dollars at list price
-       * @default 0
-       */
-      cost_usd: number;
-      /**
-       * Duration Ms
-       * @default 0
-       */
-      duration_ms: number;
-      /** @description Why there was no answer to check */
-      error?: components['schemas']['Failure'] | null;
-      /**
-       * Execution Id
-       * @description Of the caller's executions; None where there is none
-       */
-      execution_id?: string | null;
-      /**
-       * Passed
-       * @description All checks passed, and the judge, where asked, does not call it wrong
-       */
-      passed: boolean;
-      /**
-       * Unjudged
-       * @description Why there is no verdict although one was asked for
-       */
-      unjudged?: string | null;
-      /** @description None where no judge was asked */
-      verdict?: components['schemas']['Verdict'] | null;
-      /**
-       * Why
-       * @description What goes wrong for somebody if it is answered wrongly
-       */
-      why: string;
-    };
-    /**
-     * CeilingRequest
-     * @description A ceiling in USD a calendar month (UTC).
-     */
-    CeilingRequest: {
-      /**
-       * Ceiling Usd
-       * @description null gives back the default
-       * @example 250
-       */
-      ceiling_usd: number | null;
-    };
-    /**
-     * ChangePasswordRequest
-     * @description The current password, and the one to use from now on.
-     */
-    ChangePasswordRequest: {
-      /** Current Password */
-      current_password: string;
-      /**
-       * Password
-       * @description At least 15 characters of any kind; several words make a good one
-       * @example correct horse battery staple
-       */
-      password: string;
-    };
-    /**
-     * Check
-     * @description One deterministic check of one answer.
-     */
-    Check: {
-      /**
-       * Found
-       * @description What the answer had there, cut to 200 characters
-       */
-      found?: string | null;
-      /**
-       * Kind
-       * @enum {string}
-       */
-      kind: 'schema' | 'expected' | 'fact' | 'forbidden';
-      /** Passed */
-      passed: boolean;
-      /**
-       * Wanted
-       * @description What the answer had to be, to say, or not to say
-       */
-      wanted: string;
-    };
-    /**
-     * CheckView
-     * @description One part of a decision.
-     */
-    CheckView: {
-      /**
-       * By
-       * @description Roles that allow it, or denials that forbid it
-       */
-      by: string[];
-      /**
-       * Check
-       * @enum {string}
-       */
-      check: 'role' | 'agents_of_roles' | 'scope' | 'agents_of_key' | 'denials';
-      /** Passed */
-      passed: boolean;
-    };
-    /**
-     * CheckedWorkflow
-     * @description What a spec would become; nothing was stored.
-     */
-    CheckedWorkflow: {
-      /**
-       * Agents
-       * @description Ids of the agents it executes
-       */
-      agents: string[];
-      /**
-       * Asl
-       * @description Amazon States Language
-       */
-      asl: {
-        [key: string]: unknown;
-      };
-      /**
-       * Bytes
-       * @description Size of `asl`; a state machine takes 1 MB
-       */
-      bytes: number;
-      graph: components['schemas']['Graph'];
-      /** Input Schema */
-      input_schema: {
-        [key: string]: unknown;
-      };
-      /**
-       * Output Schema
-       * @description null where it cannot be derived
-       */
-      output_schema: {
-        [key: string]: unknown;
-      } | null;
-    };
-    /**
-     * Consumption
-     * @description How much of a month's budget is gone.
-     */
-    Consumption: {
-      budget: components['schemas']['Budget'];
-      /** Id */
-      id: string;
-      /**
-       * Kind
-       * @description user or agent
-       */
-      kind: string;
-      /**
-       * Name
-       * @description The user's e-mail address
-       */
-      name: string | null;
-      /**
-       * Projected Usd
-       * @description What the month costs if it goes on as it began
-       */
-      projected_usd: number;
-      /**
-       * Used Share
-       * @description Spent and reserved, of the ceiling; null for a ceiling of zero
-       */
-      used_share: number | null;
-    };
-    /**
-     * ControlPlaneHealth
-     * @description The function answers. What it depends on is not asked: a look at the database would wake it from its pause.
-     */
-    ControlPlaneHealth: {
-      /**
-       * Status
-       * @default healthy
-       * @constant
-       */
-      status: 'healthy';
-    };
-    /**
-     * CreateSessionRequest
-     * @description A new conversation.
-     */
-    CreateSessionRequest: {
-      /**
-       * Agent Id
-       * @description An agent whose `memory` is not `none`
-       * @example it-service-desk/remote-access-failure-isolator
-       */
-      agent_id: string;
-      /**
-       * Title
-       * @description What to call it, kept as it is; by default, the first input's gist
-       */
-      title?: string | null;
-    };
-    /**
-     * DataRequest
-     * @description An export or erasure of all data about a person, and how far it is.
-     */
-    DataRequest: {
-      /**
-       * Asked At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      asked_at: string;
-      /**
-       * Counts
-       * @description How much was exported or erased, by kind
-       */
-      counts: {
-        [key: string]: number;
-      };
-      /** Finished At */
-      finished_at: string | null;
-      /** Id */
-      id: string;
-      /**
-       * Kind
-       * @enum {string}
-       */
-      kind: 'export' | 'erasure';
-      /**
-       * State
-       * @enum {string}
-       */
-      state: 'waiting' | 'running' | 'done';
-      /**
-       * Step
-       * @description What is being worked on; empty before and after
-       */
-      step: string;
-      /**
-       * Updated At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      updated_at: string;
-      /**
-       * Url
-       * @description Where the finished export, a ZIP file, can be fetched for five minutes
-       */
-      url?: string | null;
-    };
-    /**
-     * DataRequestList
-     * @description The requests about a person, the newest first.
-     */
-    DataRequestList: {
-      /** Items */
-      items: components['schemas']['DataRequest'][];
-    };
-    /**
-     * DeadLetter
-     * @description One piece of work that was given up.
-     */
-    DeadLetter: {
-      /**
-       * Arrived At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      arrived_at: string;
-      /**
-       * Changed At
-       * @description When somebody last redrove or discarded it
-       */
-      changed_at: string | null;
-      /**
-       * Changed By
-       * @description The user who did
-       */
-      changed_by: string | null;
-      /**
-       * Code
-       * @description Why it failed, in a word that programs can compare
-       */
-      code: string;
-      /**
-       * Event Id
-       * @description The event that it was about, where that is known
-       */
-      event_id: string | null;
-      /**
-       * Failed At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      failed_at: string;
-      /** Id */
-      id: string;
-      /**
-       * Message
-       * @description Why it failed
-       */
-      message: string;
-      /**
-       * Note
-       * @description Why it was discarded
-       */
-      note: string | null;
-      /**
-       * Source
-       * @description Whose work failed
-       * @example webhooks
-       */
-      source: string;
-      /**
-       * State
-       * @enum {string}
-       */
-      state: 'open' | 'redriven' | 'discarded';
-      /**
-       * Subject
-       * @description The agent or run that the event tells of
-       */
-      subject: string | null;
-      /** Tries */
-      tries: number;
-      /**
-       * Type
-       * @description The event's type
-       */
-      type: string | null;
-    };
-    /**
-     * DeadLetterDetail
-     * @description A dead letter with what its work was, credentials masked.
-     */
-    DeadLetterDetail: {
-      /**
-       * Arrived At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      arrived_at: string;
-      /**
-       * Changed At
-       * @description When somebody last redrove or discarded it
-       */
-      changed_at: string | null;
-      /**
-       * Changed By
-       * @description The user who did
-       */
-      changed_by: string | null;
-      /**
-       * Code
-       * @description Why it failed, in a word that programs can compare
-       */
-      code: string;
-      /**
-       * Event Id
-       * @description The event that it was about, where that is known
-       */
-      event_id: string | null;
-      /**
-       * Failed At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      failed_at: string;
-      /** Id */
-      id: string;
-      /**
-       * Message
-       * @description Why it failed
-       */
-      message: string;
-      /**
-       * Note
-       * @description Why it was discarded
-       */
-      note: string | null;
-      /** Payload */
-      payload: {
-        [key: string]: unknown;
-      };
-      /**
-       * Source
-       * @description Whose work failed
-       * @example webhooks
-       */
-      source: string;
-      /**
-       * State
-       * @enum {string}
-       */
-      state: 'open' | 'redriven' | 'discarded';
-      /**
-       * Subject
-       * @description The agent or run that the event tells of
-       */
-      subject: string | null;
-      /** Tries */
-      tries: number;
-      /**
-       * Type
-       * @description The event's type
-       */
-      type: string | null;
-    };
-    /**
-     * DeadLetterPage
-     * @description One page of dead letters, the newest first.
-     */
-    DeadLetterPage: {
-      /** Items */
-      items: components['schemas']['DeadLetter'][];
-      /**
-       * Next Cursor
-       * @description Send it as `cursor` for the next page; null on the last one
-       */
-      next_cursor: string | null;
-    };
-    /**
-     * DecideRequest
-     * @description A decision. It counts once.
-     */
-    DecideRequest: {
-      /** Comment */
-      comment?: string | null;
-      /**
-       * Decision
-       * @enum {string}
-       */
-      decision: 'approved' | 'rejected';
-      /**
-       * Form
-       * @description As `form` of the approval asks for
-       */
-      form?: {
-        [key: string]: unknown;
-      } | null;
-    };
-    /**
-     * DecideToolCallRequest
-     * @description A decision on one call of a tool.
-     */
-    DecideToolCallRequest: {
-      /** Comment */
-      comment?: string | null;
-      /**
-       * Decision
-       * @enum {string}
-       */
-      decision: 'approved' | 'declined';
-    };
-    /**
-     * Delivery
-     * @description One event on its way to one webhook.
-     */
-    Delivery: {
-      /**
-       * Attempts
-       * @default []
-       */
-      attempts: components['schemas']['Attempt'][];
-      /**
-       * Created At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      created_at: string;
-      /**
-       * Id
-       * @description The event's id, which the receiver finds in the header `webhook-id`
-       */
-      id: string;
-      /**
-       * Next At
-       * @description When it is tried again
-       */
-      next_at: string | null;
-      /**
-       * State
-       * @description failed: given up after the last try; cancelled: the webhook was disabled or deleted meanwhile
-       * @enum {string}
-       */
-      state: 'pending' | 'delivered' | 'failed' | 'cancelled';
-      /**
-       * Subject
-       * @description The agent or run that it tells of
-       */
-      subject: string;
-      /**
-       * Type
-       * @description The event's type
-       * @example workflow.failed
-       */
-      type: string;
-      /** Webhook Id */
-      webhook_id: string;
-    };
-    /**
-     * DeliveryPage
-     * @description One page of deliveries, the newest event first.
-     */
-    DeliveryPage: {
-      /** Items */
-      items: components['schemas']['Delivery'][];
-      /**
-       * Next Cursor
-       * @description Send it as `cursor` for the next page; null on the last one
-       */
-      next_cursor: string | null;
-    };
-    /**
-     * DiscardRequest
-     * @description Why the work is not done again.
-     */
-    DiscardRequest: {
-      /** Reason */
-      reason: string;
-    };
-    /**
-     * Diversion
-     * @description A task that sounds near but belongs to another agent.
-     */
-    Diversion: {
-      /** Ask */
-      ask: string;
-      /**
-       * Instead
-       * @description The agent that does it: group/name
-       */
-      instead: string;
-    };
-    /**
-     * Edge
-     * @description What may follow what; `label` says when.
-     */
-    Edge: {
-      /** Label */
-      label?: string | null;
-      /** Source */
-      source: string;
-      /** Target */
-      target: string;
-    };
-    /**
-     * EraseMeRequest
-     * @description The password, as a proof that it is you.
-     */
-    EraseMeRequest: {
-      /** Password */
-      password: string;
-    };
-    /**
-     * ErrorFigures
-     * @description How often executions of an agent failed for one reason.
-     */
-    ErrorFigures: {
-      /** Agent Id */
-      agent_id: string;
-      /** Code */
-      code: string;
-      /** Count */
-      count: number;
-      /** Group */
-      group: string;
-      /**
-       * Share
-       * @description Of all failures in the range
-       */
-      share: number;
-    };
-    /**
-     * Errors
-     * @description Reasons of failures, the most frequent first.
-     */
-    Errors: {
-      /**
-       * As Of
-       * @description When the newest event counted here occurred; null before the first
-       */
-      as_of: string | null;
-      /**
-       * Complete
-       * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
-       */
-      complete: boolean;
-      /**
-       * End
-       * Format: date-time
-       * @description The first moment after it
-       */
-      end: string;
-      /** Items */
-      items: components['schemas']['ErrorFigures'][];
-      /**
-       * Start
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      start: string;
-    };
-    /**
-     * Escalation
-     * @description What the agent hands to a person: the rule of its guardrails that was met, and why.
-     */
-    Escalation: {
-      /** Reason */
-      reason: string;
-      /** Rule */
-      rule: string;
-    };
-    /**
-     * Evaluation
-     * @description An evaluation with the result of each case.
-     */
-    Evaluation: {
-      /** Agent Id */
-      agent_id: string;
-      /** Agent Version */
-      agent_version: string;
-      /**
-       * Cases
-       * @description How many were run
-       * @default 0
-       */
-      cases: number;
-      /**
-       * Cost Usd
-       * @description List price of the answers and of the judge, in US dollars
-       * @default 0
-       */
-      cost_usd: number;
-      error?: components['schemas']['Failure'] | null;
-      /** Finished At */
-      finished_at?: string | null;
-      /** Id */
-      id: string;
-      /**
-       * Judge
-       * @description Whether a judge reads the answers as well
-       */
-      judge: boolean;
-      /**
-       * Passed
-       * @default 0
-       */
-      passed: number;
-      /**
-       * Provider
-       * @description Who answered; `offline` is no real model
-       */
-      provider?: string | null;
-      /**
-       * Results
-       * @default []
-       */
-      results: components['schemas']['CaseResult'][];
-      /**
-       * Started At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      started_at: string;
-      /**
-       * Status
-       * @enum {string}
-       */
-      status: 'running' | 'finished' | 'failed';
-    };
-    /**
-     * EvaluationPage
-     * @description One page of evaluations, newest first.
-     */
-    EvaluationPage: {
-      /** Items */
-      items: components['schemas']['EvaluationSummary'][];
-      /** Next Cursor */
-      next_cursor: string | null;
-    };
-    /**
-     * EvaluationSummary
-     * @description What a list shows of an evaluation.
-     */
-    EvaluationSummary: {
-      /** Agent Id */
-      agent_id: string;
-      /** Agent Version */
-      agent_version: string;
-      /**
-       * Cases
-       * @description How many were run
-       * @default 0
-       */
-      cases: number;
-      /**
-       * Cost Usd
-       * @description List price of the answers and of the judge, in US dollars
-       * @default 0
-       */
-      cost_usd: number;
-      error?: components['schemas']['Failure'] | null;
-      /** Finished At */
-      finished_at?: string | null;
-      /** Id */
-      id: string;
-      /**
-       * Judge
-       * @description Whether a judge reads the answers as well
-       */
-      judge: boolean;
-      /**
-       * Passed
-       * @default 0
-       */
-      passed: number;
-      /**
-       * Provider
-       * @description Who answered; `offline` is no real model
-       */
-      provider?: string | null;
-      /**
-       * Started At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      started_at: string;
-      /**
-       * Status
-       * @enum {string}
-       */
-      status: 'running' | 'finished' | 'failed';
-    };
-    /**
-     * EventRequest
-     * @description What to run after: facts about my own executions and runs, which the platform tells.
-     */
-    EventRequest: {
-      /**
-       * Match
-       * @description Fields of the event's `data` with the values that they may have, such as agent_id
-       * @default {}
-       * @example {
-       *       "agent_id": [
-       *         "finance-accounting/three-way-match-checker"
-       *       ],
-       *       "status": [
-       *         "failed"
-       *       ]
-       *     }
-       */
-      match: {
-        [key: string]: (string | number | boolean)[];
-      };
-      /**
-       * Type
-       * @enum {string}
-       */
-      type: 'agent.executed' | 'workflow.started' | 'workflow.completed' | 'workflow.failed';
-    };
-    /**
-     * EventView
-     * @description What it runs after.
-     */
-    EventView: {
-      /** Match */
-      match: {
-        [key: string]: (string | number | boolean)[];
-      };
-      /**
-       * Type
-       * @enum {string}
-       */
-      type: 'agent.executed' | 'workflow.started' | 'workflow.completed' | 'workflow.failed';
-    };
-    /**
-     * Example
-     * @description One realistic input and the answer an expert would give; both valid against the schemas.
-     */
-    Example: {
-      /** Input */
-      input: {
-        [key: string]: unknown;
-      };
-      /** Output */
-      output: {
-        [key: string]: unknown;
-      };
-    };
-    /**
-     * ExecuteRequest
-     * @description What to execute an agent with.
-     */
-    ExecuteRequest: {
-      /**
-       * Input
-       * @description Matches the agent's input schema
-       */
-      input: {
-        [key: string]: unknown;
-      };
-      /**
-       * Session Id
-       * @description The conversation that this is the next turn of
-       */
-      session_id?: string | null;
-      /**
-       * Tool Approval
-       * @description The approved call of a tool that the agent may make now: `approval_id` of the request before
-       */
-      tool_approval?: string | null;
-    };
-    /**
-     * Execution
-     * @description One execution whole.
-     */
-    Execution: {
-      /** Agent Id */
-      agent_id: string;
-      /** Agent Version */
-      agent_version: string;
-      /**
-       * Batch Id
-       * @description The batch that this is a line of
-       */
-      batch_id: string | null;
-      /**
-       * Cached
-       * @description Answered with the output of an earlier, equal execution
-       * @default false
-       */
-      cached: boolean;
-      /**
-       * Cost Usd
-       * @description US dollars at list price
-       */
-      cost_usd: number;
-      /**
-       * Delegated Cost Usd
-       * @description What the agents cost that this one put to work; each has its own execution
-       * @default 0
-       */
-      delegated_cost_usd: number;
-      /**
-       * Duration Ms
-       * @description Milliseconds from acceptance to the end of the run
-       */
-      duration_ms: number;
-      error: components['schemas']['Failure'] | null;
-      /** @description Set when a person must decide */
-      escalation: components['schemas']['Escalation'] | null;
-      /**
-       * Finished At
-       * @description None as long as it is queued or running
-       */
-      finished_at: string | null;
-      /** Id */
-      id: string;
-      /** Input */
-      input: {
-        [key: string]: unknown;
-      };
-      /**
-       * Key Id
-       * @description The API key that it was asked with; null for a person
-       */
-      key_id: string | null;
-      /**
-       * Model
-       * @description The model that was asked for
-       */
-      model: string;
-      /** Output */
-      output: {
-        [key: string]: unknown;
-      } | null;
-      /**
-       * Owner
-       * @description Id of the user who asked
-       */
-      owner: string;
-      /**
-       * Parent Id
-       * @description The execution whose agent put this one to work
-       */
-      parent_id: string | null;
-      /**
-       * Provider
-       * @description Who answered; `offline` is no real model
-       * @enum {string}
-       */
-      provider: 'anthropic' | 'bedrock' | 'offline';
-      /**
-       * Redactions
-       * @description How many pieces of personal data were taken out of input and output, by kind
-       * @default {}
-       */
-      redactions: {
-        [key: string]: number;
-      };
-      /**
-       * Run Id
-       * @description The run of a workflow that this is a part of
-       */
-      run_id: string | null;
-      /**
-       * Session Id
-       * @description The conversation that this is a turn of
-       */
-      session_id: string | null;
-      /**
-       * Started At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      started_at: string;
-      /**
-       * Status
-       * @enum {string}
-       */
-      status: 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
-      /**
-       * Step Id
-       * @description The step of that run
-       */
-      step_id: string | null;
-      /**
-       * Tool Approval Id
-       * @description The request for approval that it ended with; null unless a person must decide on one
-       */
-      tool_approval_id: string | null;
-      /**
-       * Tool Calls
-       * @description How often the model called a tool
-       */
-      tool_calls: number;
-      /** Trace Id */
-      trace_id: string;
-      usage: components['schemas']['TokenUsage'];
-    };
-    /**
-     * ExecutionPage
-     * @description One page of executions, newest first.
-     */
-    ExecutionPage: {
-      /** Items */
-      items: components['schemas']['ExecutionSummary'][];
-      /** Next Cursor */
-      next_cursor: string | null;
-    };
-    /**
-     * ExecutionSummary
-     * @description What a list shows of an execution.
-     */
-    ExecutionSummary: {
-      /** Agent Id */
-      agent_id: string;
-      /** Agent Version */
-      agent_version: string;
-      /**
-       * Batch Id
-       * @description The batch that this is a line of
-       */
-      batch_id: string | null;
-      /**
-       * Cached
-       * @description Answered with the output of an earlier, equal execution
-       * @default false
-       */
-      cached: boolean;
-      /**
-       * Cost Usd
-       * @description US dollars at list price
-       */
-      cost_usd: number;
-      /**
-       * Delegated Cost Usd
-       * @description What the agents cost that this one put to work; each has its own execution
-       * @default 0
-       */
-      delegated_cost_usd: number;
-      /**
-       * Duration Ms
-       * @description Milliseconds from acceptance to the end of the run
-       */
-      duration_ms: number;
-      /** @description Set when a person must decide */
-      escalation: components['schemas']['Escalation'] | null;
-      /** Id */
-      id: string;
-      /**
-       * Key Id
-       * @description The API key that it was asked with; null for a person
-       */
-      key_id: string | null;
-      /**
-       * Model
-       * @description The model that was asked for
-       */
-      model: string;
-      /**
-       * Parent Id
-       * @description The execution whose agent put this one to work
-       */
-      parent_id: string | null;
-      /**
-       * Provider
-       * @description Who answered; `offline` is no real model
-       * @enum {string}
-       */
-      provider: 'anthropic' | 'bedrock' | 'offline';
-      /**
-       * Run Id
-       * @description The run of a workflow that this is a part of
-       */
-      run_id: string | null;
-      /**
-       * Session Id
-       * @description The conversation that this is a turn of
-       */
-      session_id: string | null;
-      /**
-       * Started At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      started_at: string;
-      /**
-       * Status
-       * @enum {string}
-       */
-      status: 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
-      /**
-       * Step Id
-       * @description The step of that run
-       */
-      step_id: string | null;
-    };
-    /**
-     * ExplainRequest
-     * @description A question: may I, or may somebody else, do this?
-     */
-    ExplainRequest: {
-      /**
-       * Action
-       * @enum {string}
-       */
-      action:
-        | 'account:manage'
-        | 'agents:execute'
-        | 'agents:read'
-        | 'analytics:read'
-        | 'approvals:decide'
-        | 'audit:read'
-        | 'batches:run'
-        | 'budgets:manage'
-        | 'budgets:read'
-        | 'dead-letters:manage'
-        | 'executions:read'
-        | 'keys:manage'
-        | 'metrics:read'
-        | 'policies:manage'
-        | 'sessions:use'
-        | 'triggers:manage'
-        | 'users:manage'
-        | 'webhooks:manage'
-        | 'workflows:read'
-        | 'workflows:run'
-        | 'workflows:write';
-      /**
-       * Agent Id
-       * @description Which agent it is done to, for actions that are done to one
-       * @example finance-accounting/three-way-match-checker
-       */
-      agent_id?: string | null;
-      /**
-       * At
-       * @description As if asked then; left out, now
-       */
-      at?: string | null;
-      /**
-       * Cost Usd
-       * @description What an execution may cost; left out, that of the agent's example
-       */
-      cost_usd?: number | null;
-      /**
-       * Source Ip
-       * @description As if asked from there; left out, from where you ask
-       */
-      source_ip?: string | null;
-      /**
-       * User
-       * @description Id or e-mail address of somebody else; for administrators
-       */
-      user?: string | null;
-    };
-    /**
-     * Explanation
-     * @description A decision and why it is so.
-     */
-    Explanation: {
-      /**
-       * Action
-       * @enum {string}
-       */
-      action:
-        | 'account:manage'
-        | 'agents:execute'
-        | 'agents:read'
-        | 'analytics:read'
-        | 'approvals:decide'
-        | 'audit:read'
-        | 'batches:run'
-        | 'budgets:manage'
-        | 'budgets:read'
-        | 'dead-letters:manage'
-        | 'executions:read'
-        | 'keys:manage'
-        | 'metrics:read'
-        | 'policies:manage'
-        | 'sessions:use'
-        | 'triggers:manage'
-        | 'users:manage'
-        | 'webhooks:manage'
-        | 'workflows:read'
-        | 'workflows:run'
-        | 'workflows:write';
-      /** Agent Id */
-      agent_id: string | null;
-      /** Allowed */
-      allowed: boolean;
-      /**
-       * Checks
-       * @description In the order in which they are looked at
-       */
-      checks: components['schemas']['CheckView'][];
-      /** Cost Usd */
-      cost_usd: number | null;
-      /** @description What the next version would decide, where there is one */
-      next: components['schemas']['NextDecision'] | null;
-      /** Reasons */
-      reasons: string[];
-      /** Roles */
-      roles: string[];
-      /**
-       * Rules
-       * @description What decided: `role:…`, `denial:…`, or what is missing
-       * @example [
-       *       "role"
-       *     ]
-       */
-      rules: string[];
-      /** Tags */
-      tags: string[];
-      /** User Id */
-      user_id: string;
-      /** Version */
-      version: string;
-    };
-    /**
-     * Facets
-     * @description How many of the matching agents have which value; a filter's own counts leave that filter out.
-     */
-    Facets: {
-      /**
-       * Group
-       * @description Agents by group, the most frequent first
-       */
-      group: {
-        [key: string]: number;
-      };
-      /**
-       * Model
-       * @description Agents by model tier, the most frequent first
-       */
-      model: {
-        [key: string]: number;
-      };
-      /**
-       * Tag
-       * @description Agents by tag, the most frequent first
-       */
-      tag: {
-        [key: string]: number;
-      };
-    };
-    /**
-     * FailedRun
-     * @description A run that failed or was stopped.
-     */
-    FailedRun: {
-      /** Cost Usd */
-      cost_usd: number | null;
-      /** Error Code */
-      error_code: string | null;
-      /** Finished At */
-      finished_at: string | null;
-      /** Run Id */
-      run_id: string;
-      /**
-       * Started At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      started_at: string;
-      /** Status */
-      status: string;
-      /** Workflow Id */
-      workflow_id: string;
-      /** Workflow Name */
-      workflow_name: string;
-    };
-    /**
-     * Failure
-     * @description Why an execution failed: a stable code of the error table and a sentence.
-     */
-    Failure: {
-      /** Code */
-      code: string;
-      /** Message */
-      message: string;
-    };
-    /**
-     * ForgotPasswordRequest
-     * @description The address of the account.
-     */
-    ForgotPasswordRequest: {
-      /**
-       * Email
-       * @description E-mail address of the account
-       * @example ada@example.com
-       */
-      email: string;
-    };
-    /**
-     * Graph
-     * @description Nodes in the order of the spec, `start` first and `end` last.
-     */
-    Graph: {
-      /** Edges */
-      edges: components['schemas']['Edge'][];
-      /** Nodes */
-      nodes: components['schemas']['Node'][];
-    };
-    /**
-     * Group
-     * @description A domain whose agents share one Lambda function; `agents` is their number.
-     */
-    Group: {
-      /** Agents */
-      agents: number;
-      /** Id */
-      id: string;
-      /** Name */
-      name: string;
-      /** Summary */
-      summary: string;
-    };
-    /**
-     * GroupFigures
-     * @description The executions of one group's agents.
-     */
-    GroupFigures: {
-      /** Cache Read Tokens */
-      cache_read_tokens: number;
-      /** Cache Write Tokens */
-      cache_write_tokens: number;
-      /**
-       * Cached
-       * @description Answered with the output of an earlier, equal execution
-       */
-      cached: number;
-      /** Cancelled */
-      cancelled: number;
-      /**
-       * Cost Usd
-       * @description US dollars at list price
-       */
-      cost_usd: number;
-      /**
-       * Escalated
-       * @description Handed to a person
-       */
-      escalated: number;
-      /** Executions */
-      executions: number;
-      /** Failed */
-      failed: number;
-      /** Group */
-      group: string;
-      /** Input Tokens */
-      input_tokens: number;
-      /** Output Tokens */
-      output_tokens: number;
-      /** Succeeded */
-      succeeded: number;
-      /**
-       * Success Share
-       * @description Of what is over and was not cancelled; null for none
-       */
-      success_share: number | null;
-      /** Tool Calls */
-      tool_calls: number;
-    };
-    /**
-     * GroupList
-     * @description Every group, by name.
-     */
-    GroupList: {
-      /** Items */
-      items: components['schemas']['Group'][];
-    };
-    /**
-     * Groups
-     * @description Groups of agents, the dearest first.
-     */
-    Groups: {
-      /**
-       * As Of
-       * @description When the newest event counted here occurred; null before the first
-       */
-      as_of: string | null;
-      /**
-       * Complete
-       * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
-       */
-      complete: boolean;
-      /**
-       * End
-       * Format: date-time
-       * @description The first moment after it
-       */
-      end: string;
-      /** Items */
-      items: components['schemas']['GroupFigures'][];
-      /**
-       * Start
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      start: string;
-    };
-    /**
-     * Guardrails
-     * @description What this task declines, what it hands to a person, and how personal data is treated.
-     */
-    Guardrails: {
-      /**
-       * Escalate
-       * @default []
-       */
-      escalate: string[];
-      /**
-       * Pii
-       * @default redact
-       * @enum {string}
-       */
-      pii: 'redact' | 'allow';
-      /**
-       * Refuse
-       * @default []
-       */
-      refuse: string[];
-    };
-    /**
-     * Invitation
-     * @description Somebody who was invited and has not come yet.
-     */
-    Invitation: {
-      /**
-       * Email
-       * @description E-mail address of the account
-       * @example ada@example.com
-       */
-      email: string;
-      /**
-       * Expires At
-       * Format: date-time
-       * @description Until when the link of the last letter is good
-       */
-      expires_at: string;
-      /** Id */
-      id: string;
-      /** Name */
-      name: string;
-      /** Roles */
-      roles: string[];
-      /**
-       * Sent At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      sent_at: string;
-    };
-    /**
-     * InvitationPage
-     * @description One page of invitations, by address.
-     */
-    InvitationPage: {
-      /** Items */
-      items: components['schemas']['Invitation'][];
-      /** Next Cursor */
-      next_cursor: string | null;
-    };
-    /**
-     * KeyUse
-     * @description One month of an API key. Its owner's budget limits it as well.
-     */
-    KeyUse: {
-      /**
-       * Ceiling Usd
-       * @description null where only the owner's budget limits it
-       */
-      ceiling_usd: number | null;
-      /**
-       * Period
-       * @description Calendar month, UTC
-       * @example 2026-11
-       */
-      period: string;
-      /**
-       * Spent Usd
-       * @description US dollars at list price
-       */
-      spent_usd: number;
-    };
-    /**
-     * Latency
-     * @description All together, and each agent or model, the slowest (95 %) first.
-     */
-    Latency: {
-      /**
-       * As Of
-       * @description When the newest event counted here occurred; null before the first
-       */
-      as_of: string | null;
-      /**
-       * Complete
-       * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
-       */
-      complete: boolean;
-      /**
-       * End
-       * Format: date-time
-       * @description The first moment after it
-       */
-      end: string;
-      /** Items */
-      items: components['schemas']['SpeedFigures'][];
-      overall: components['schemas']['Speeds'];
-      /**
-       * Start
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      start: string;
-    };
-    /**
-     * Limits
-     * @description Bounds of one execution and of one principal's use.
-     */
-    Limits: {
-      /**
-       * Cache Scope
-       * @description Who may get a cached answer: the same user only, or everybody
-       * @default user
-       * @enum {string}
-       */
-      cache_scope: 'user' | 'shared';
-      /**
-       * Cache Ttl Seconds
-       * @description How long an equal input gets the same answer; 0 for never
-       * @default 0
-       */
-      cache_ttl_seconds: number;
-      /** Max Cost Usd */
-      max_cost_usd?: number | null;
-      /**
-       * Max Tokens
-       * @description Tokens per execution, prompts and answers of all rounds
-       * @default 1000000
-       */
-      max_tokens: number;
-      /**
-       * Max Tool Rounds
-       * @description Answers of the model that may call tools
-       * @default 11
-       */
-      max_tool_rounds: number;
-      /** Monthly Cost Usd */
-      monthly_cost_usd?: number | null;
-      /** Rate Per Minute */
-      rate_per_minute?: number | null;
-      /**
-       * Timeout Seconds
-       * @description Seconds for the whole execution
-       * @default 120
-       */
-      timeout_seconds: number;
-    };
-    /**
-     * LoginRequest
-     * @description Address and password of an account.
-     */
-    LoginRequest: {
-      /**
-       * Email
-       * @description E-mail address of the account
-       * @example ada@example.com
-       */
-      email: string;
-      /**
-       * Password
-       * @example correct horse battery staple
-       */
-      password: string;
-    };
-    /**
-     * LogoutRequest
-     * @description Optionally another session to end as well.
-     */
-    LogoutRequest: {
-      /** Refresh Token */
-      refresh_token?: string | null;
-    };
-    /**
-     * NewApiKey
-     * @description A key that is to be made.
-     */
-    NewApiKey: {
-      /**
-       * Agents
-       * @description Left out, every agent that its owner may reach
-       */
-      agents?: string[] | null;
-      /**
-       * Budget Usd
-       * @description USD a calendar month (UTC) that it may spend; null leaves it to its owner's budget alone
-       * @example 25
-       */
-      budget_usd?: number | null;
-      /**
-       * Expires In Days
-       * @description Days from now until it expires
-       * @default 90
-       */
-      expires_in_days: number;
-      /**
-       * Name
-       * @description What it is for
-       * @example Nightly invoices
-       */
-      name: string;
-      /**
-       * Scopes
-       * @description What it may do, as far as its owner may: agents:execute, agents:read, analytics:read, approvals:decide, audit:read, batches:run, budgets:manage, budgets:read, dead-letters:manage, executions:read, metrics:read, policies:manage, sessions:use, triggers:manage, webhooks:manage, workflows:read, workflows:run, workflows:write; `workflows:*` is every action on workflows
-       * @example [
-       *       "agents:execute",
-       *       "executions:read"
-       *     ]
-       */
-      scopes: string[];
-    };
-    /**
-     * NewBatch
-     * @description Which agent, and what its inputs come as. With `inputs` or `content` there is nothing to upload.
-     */
-    NewBatch: {
-      /** Agent Id */
-      agent_id: string;
-      /** Content */
-      content?: string | null;
-      /**
-       * Format
-       * @description jsonl: one input a line; csv: a header names the fields
-       * @default jsonl
-       * @enum {string}
-       */
-      format: 'jsonl' | 'csv';
-      /** Inputs */
-      inputs?:
-        | {
-            [key: string]: unknown;
-          }[]
-        | null;
-    };
-    /**
-     * NewEvaluation
-     * @description Which agent is evaluated, and how.
-     */
-    NewEvaluation: {
-      /** Agent Id */
-      agent_id: string;
-      /**
-       * Judge
-       * @description Whether a judge reads the answers too, as executions of its own
-       * @default false
-       */
-      judge: boolean;
-      /**
-       * Version
-       * @description One that was deployed; left out, today's
-       */
-      version?: string | null;
-    };
-    /**
-     * NewInvitation
-     * @description Whom to invite, and what they will be.
-     */
-    NewInvitation: {
-      /**
-       * Email
-       * @description E-mail address of the account
-       * @example ada@example.com
-       */
-      email: string;
-      /**
-       * Name
-       * @example Ada Lovelace
-       */
-      name: string;
-      /**
-       * Roles
-       * @description admin, operator, author, user, viewer
-       * @example [
-       *       "user"
-       *     ]
-       */
-      roles: string[];
-    };
-    /**
-     * NewTrigger
-     * @description A workflow that is run by itself: by the clock, or after an event.
-     */
-    NewTrigger: {
-      event?: components['schemas']['EventRequest'] | null;
-      /**
-       * Input
-       * @description The input of each run: a template that may refer to `${schedule.time}`, or to the event, as in `${event.data.agent_id}`
-       * @default {}
-       * @example {
-       *       "day": "${schedule.time}"
-       *     }
-       */
-      input: {
-        [key: string]: unknown;
-      };
-      schedule?: components['schemas']['ScheduleRequest'] | null;
-      /**
-       * Title
-       * @description What to call it
-       */
-      title?: string | null;
-      /**
-       * Workflow Id
-       * @example 019ab2c4-7d10-7c3e-9f52-6f1f0f3a9b11
-       */
-      workflow_id: string;
-    };
-    /**
-     * NewWebhook
-     * @description An address that is told of events.
-     */
-    NewWebhook: {
-      /**
-       * Description
-       * @description What it is for
-       * @default
-       */
-      description: string;
-      /**
-       * Enabled
-       * @default true
-       */
-      enabled: boolean;
-      /**
-       * Events
-       * @description Types of events to be told of
-       */
-      events: ('agent.executed' | 'workflow.started' | 'workflow.completed' | 'workflow.failed')[];
-      /**
-       * Match
-       * @description Fields of the events' `data` with the values that they may have; a field must be one of every type in `events`
-       * @default {}
-       * @example {
-       *       "status": [
-       *         "failed"
-       *       ]
-       *     }
-       */
-      match: {
-        [key: string]: (string | number | boolean)[];
-      };
-      /**
-       * Platform Wide
-       * @description Everybody's events, not only mine; for administrators
-       * @default false
-       */
-      platform_wide: boolean;
-      /**
-       * Url
-       * @description Where events are sent by POST: https, port 443 or 8443, a host of the public internet
-       * @example https://hooks.example.com/agents
-       */
-      url: string;
-    };
-    /**
-     * NextDecision
-     * @description The decision of the version that is not enforced yet.
-     */
-    NextDecision: {
-      /** Allowed */
-      allowed: boolean;
-      /** Reasons */
-      reasons: string[];
-      /** Rules */
-      rules: string[];
-      /** Version */
-      version: string;
-    };
-    /**
-     * Node
-     * @description A step, or where the run begins and ends. `parent` is the id of the step that holds it, `group` the branch or
-     *     case of that step.
-     */
-    Node: {
-      /** Agent */
-      agent?: string | null;
-      /** Group */
-      group?: string | null;
-      /** Id */
-      id: string;
-      /** Kind */
-      kind: string;
-      /** Parent */
-      parent?: string | null;
-      /** Title */
-      title: string;
-    };
-    /**
-     * Overview
-     * @description The range, and the one just as long before it.
-     */
-    Overview: {
-      /**
-       * As Of
-       * @description When the newest event counted here occurred; null before the first
-       */
-      as_of: string | null;
-      before: components['schemas']['Period'];
-      /**
-       * Complete
-       * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
-       */
-      complete: boolean;
-      /**
-       * End
-       * Format: date-time
-       * @description The first moment after it
-       */
-      end: string;
-      now: components['schemas']['Period'];
-      /**
-       * Start
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      start: string;
-    };
-    /**
-     * Period
-     * @description All executions of a range.
-     */
-    Period: {
-      /** Cache Read Tokens */
-      cache_read_tokens: number;
-      /** Cache Write Tokens */
-      cache_write_tokens: number;
-      /**
-       * Cached
-       * @description Answered with the output of an earlier, equal execution
-       */
-      cached: number;
-      /** Cancelled */
-      cancelled: number;
-      /**
-       * Cost Usd
-       * @description US dollars at list price
-       */
-      cost_usd: number;
-      /**
-       * Escalated
-       * @description Handed to a person
-       */
-      escalated: number;
-      /** Executions */
-      executions: number;
-      /** Failed */
-      failed: number;
-      /** Input Tokens */
-      input_tokens: number;
-      /** Output Tokens */
-      output_tokens: number;
-      /**
-       * P50 Ms
-       * @description Milliseconds, within 5 %; null where nothing ran
-       */
-      p50_ms: number | null;
-      /**
-       * P95 Ms
-       * @description Milliseconds, within 5 %; null where nothing ran
-       */
-      p95_ms: number | null;
-      /**
-       * P99 Ms
-       * @description Milliseconds, within 5 %; null where nothing ran
-       */
-      p99_ms: number | null;
-      /** Succeeded */
-      succeeded: number;
-      /**
-       * Success Share
-       * @description Of what is over and was not cancelled; null for none
-       */
-      success_share: number | null;
-      /** Tool Calls */
-      tool_calls: number;
-    };
-    /**
-     * Person
-     * @description An account as administrators see it.
-     */
-    Person: {
-      /**
-       * Created At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      created_at: string;
-      /** Disabled At */
-      disabled_at: string | null;
-      /**
-       * Email
-       * @description E-mail address of the account
-       * @example ada@example.com
-       */
-      email: string;
-      /** Email Verified */
-      email_verified: boolean;
-      /**
-       * Id
-       * @example 019ab2c4-7d10-7c3e-9f52-6f1f0f3a9b11
-       */
-      id: string;
-      /** Name */
-      name: string;
-      /** Roles */
-      roles: string[];
-      /**
-       * Status
-       * @description erasing: it is being deleted with its data
-       * @enum {string}
-       */
-      status: 'active' | 'disabled' | 'erasing';
-    };
-    /**
-     * PersonPage
-     * @description One page of people, by address.
-     */
-    PersonPage: {
-      /** Items */
-      items: components['schemas']['Person'][];
-      /** Next Cursor */
-      next_cursor: string | null;
-    };
-    /**
-     * Point
-     * @description All executions of one hour or day.
-     */
-    Point: {
-      /** Cache Read Tokens */
-      cache_read_tokens: number;
-      /** Cache Write Tokens */
-      cache_write_tokens: number;
-      /**
-       * Cached
-       * @description Answered with the output of an earlier, equal execution
-       */
-      cached: number;
-      /** Cancelled */
-      cancelled: number;
-      /**
-       * Cost Usd
-       * @description US dollars at list price
-       */
-      cost_usd: number;
-      /**
-       * Escalated
-       * @description Handed to a person
-       */
-      escalated: number;
-      /** Executions */
-      executions: number;
-      /** Failed */
-      failed: number;
-      /** Input Tokens */
-      input_tokens: number;
-      /** Output Tokens */
-      output_tokens: number;
-      /**
-       * P50 Ms
-       * @description Milliseconds, within 5 %; null where nothing ran
-       */
-      p50_ms: number | null;
-      /**
-       * P95 Ms
-       * @description Milliseconds, within 5 %; null where nothing ran
-       */
-      p95_ms: number | null;
-      /**
-       * P99 Ms
-       * @description Milliseconds, within 5 %; null where nothing ran
-       */
-      p99_ms: number | null;
-      /**
-       * Period
-       * Format: date-time
-       * @description When it begins
-       */
-      period: string;
-      /** Succeeded */
-      succeeded: number;
-      /**
-       * Success Share
-       * @description Of what is over and was not cancelled; null for none
-       */
-      success_share: number | null;
-      /** Tool Calls */
-      tool_calls: number;
-    };
-    /**
-     * PolicyView
-     * @description The policy that is enforced, as far as everybody may know it.
-     */
-    PolicyView: {
-      /** Actions */
-      actions: (
-        | 'account:manage'
-        | 'agents:execute'
-        | 'agents:read'
-        | 'analytics:read'
-        | 'approvals:decide'
-        | 'audit:read'
-        | 'batches:run'
-        | 'budgets:manage'
-        | 'budgets:read'
-        | 'dead-letters:manage'
-        | 'executions:read'
-        | 'keys:manage'
-        | 'metrics:read'
-        | 'policies:manage'
-        | 'sessions:use'
-        | 'triggers:manage'
-        | 'users:manage'
-        | 'webhooks:manage'
-        | 'workflows:read'
-        | 'workflows:run'
-        | 'workflows:write'
-      )[];
-      /**
-       * Next Version
-       * @description Of the one that is evaluated beside it, and not enforced
-       */
-      next_version: string | null;
-      /** Roles */
-      roles: components['schemas']['RoleView'][];
-      /** Version */
-      version: string;
-    };
-    /**
-     * Problem
-     * @description RFC 9457 problem details, with a stable code.
-     */
-    Problem: {
-      /**
-       * Approval Id
-       * @description The approval that is waited for, where one was asked for
-       * @default null
-       */
-      approval_id: string | null;
-      /**
-       * Code
-       * @example invalid_input
-       */
-      code: string;
-      /** Detail */
-      detail: string;
-      /**
-       * Errors
-       * @default []
-       */
-      errors: components['schemas']['ProblemField'][];
-      /**
-       * Execution Id
-       * @description The recorded execution, where one was made
-       * @default null
-       */
-      execution_id: string | null;
-      /** Status */
-      status: number;
-      /** Title */
-      title: string;
-      /** Trace Id */
-      trace_id: string;
-      /**
-       * Type
-       * @example /problems/invalid_input
-       */
-      type: string;
-    };
-    /**
-     * ProblemField
-     * @description One fault in the request.
-     */
-    ProblemField: {
-      /**
-       * Field
-       * @example input.lines.0.quantity
-       */
-      field: string;
-      /** Message */
-      message: string;
-    };
-    /**
-     * PublishedVersion
-     * @description One version of an agent that can be executed.
-     */
-    PublishedVersion: {
-      /**
-       * Published At
-       * Format: date-time
-       * @description When it was first deployed
-       */
-      published_at: string;
-      /** Version */
-      version: string;
-    };
-    /**
-     * Reason
-     * @description Why it could not be done: a stable code and a sentence.
-     */
-    Reason: {
-      /** Code */
-      code: string;
-      /** Message */
-      message: string;
-    };
-    /**
-     * RefreshRequest
-     * @description The refresh token to exchange.
-     */
-    RefreshRequest: {
-      /**
-       * Refresh Token
-       * @description The latest refresh token of the session; it works once
-       */
-      refresh_token: string;
-    };
-    /**
-     * RegisterRequest
-     * @description A new account.
-     */
-    RegisterRequest: {
-      /**
-       * Email
-       * @description E-mail address of the account
-       * @example ada@example.com
-       */
-      email: string;
-      /**
-       * Name
-       * @description How to call you
-       * @example Ada Lovelace
-       */
-      name: string;
-      /**
-       * Password
-       * @description At least 15 characters of any kind; several words make a good one
-       * @example correct horse battery staple
-       */
-      password: string;
-    };
-    /**
-     * ResetPasswordRequest
-     * @description The token of the mail's link, and the password to use from now on.
-     */
-    ResetPasswordRequest: {
-      /**
-       * Password
-       * @description At least 15 characters of any kind; several words make a good one
-       * @example correct horse battery staple
-       */
-      password: string;
-      /**
-       * Token
-       * @description What stands after `#token=` in the link; it works once
-       */
-      token: string;
-    };
-    /**
-     * Results
-     * @description Where the results are: JSON Lines in the order of the file.
-     */
-    Results: {
-      /**
-       * Expires At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      expires_at: string;
-      /** Url */
-      url: string;
-    };
-    /**
-     * RevokeAllRequest
-     * @description Which sessions end.
-     */
-    RevokeAllRequest: {
-      /**
-       * Start Anew
-       * @description true: all end, and the answer brings a new one for this client, which stays signed in
-       * @default false
-       */
-      start_anew: boolean;
-    };
-    /**
-     * RoleView
-     * @description A role, and what it allows.
-     */
-    RoleView: {
-      /** Actions */
-      actions: (
-        | 'account:manage'
-        | 'agents:execute'
-        | 'agents:read'
-        | 'analytics:read'
-        | 'approvals:decide'
-        | 'audit:read'
-        | 'batches:run'
-        | 'budgets:manage'
-        | 'budgets:read'
-        | 'dead-letters:manage'
-        | 'executions:read'
-        | 'keys:manage'
-        | 'metrics:read'
-        | 'policies:manage'
-        | 'sessions:use'
-        | 'triggers:manage'
-        | 'users:manage'
-        | 'webhooks:manage'
-        | 'workflows:read'
-        | 'workflows:run'
-        | 'workflows:write'
-      )[];
-      /** Mine */
-      mine: boolean;
-      /** Name */
-      name: string;
-      /** Summary */
-      summary: string;
-    };
-    /**
-     * RolesRequest
-     * @description The roles that the account has from now on, and no others.
-     */
-    RolesRequest: {
-      /**
-       * Roles
-       * @description admin, operator, author, user, viewer
-       * @example [
-       *       "user"
-       *     ]
-       */
-      roles: string[];
-    };
-    /**
-     * RotateApiKey
-     * @description How the secret is to be replaced.
-     */
-    RotateApiKey: {
-      /**
-       * Expires In Days
-       * @description Days from now until the key expires; left out, it expires when it would have
-       */
-      expires_in_days?: number | null;
-      /**
-       * Grace Hours
-       * @description Hours in which the secret that is replaced is still accepted; 0 ends it at once
-       * @default 24
-       */
-      grace_hours: number;
-    };
-    /**
-     * RoutedAgent
-     * @description One agent for an ask.
-     */
-    RoutedAgent: {
-      agent: components['schemas']['AgentCard'];
-      /**
-       * Reason
-       * @description What speaks for it
-       */
-      reason: string;
-      /**
-       * Score
-       * @description How sure it is that this agent is meant: 0 to 1
-       */
-      score: number;
-    };
-    /**
-     * RoutedAsk
-     * @description The agents for an ask, best first.
-     */
-    RoutedAsk: {
-      /** Agents */
-      agents: components['schemas']['RoutedAgent'][];
-      /**
-       * Fits
-       * @description False: none is sure enough to send anybody there; `agents` are only the nearest
-       */
-      fits: boolean;
-      /**
-       * Floor
-       * @description The score that the first agent needs to fit
-       */
-      floor: number;
-    };
-    /**
-     * RunDetail
-     * @description A run with its input, its output and every step.
-     */
-    RunDetail: {
-      /**
-       * Attempt
-       * @description Counts from 1; each retry that goes on with the same run is one more
-       * @default 1
-       */
-      attempt: number;
-      /**
-       * Cost Usd
-       * @description What the agents of its own steps cost, failed tries included; None while it runs
-       */
-      cost_usd: number | null;
-      /**
-       * Duration Ms
-       * @description Milliseconds from the start of the last attempt
-       */
-      duration_ms: number | null;
-      error: components['schemas']['RunFailure'] | null;
-      /**
-       * Finished At
-       * @description None as long as it is running
-       */
-      finished_at: string | null;
-      graph: components['schemas']['Graph'];
-      /** Id */
-      id: string;
-      /** Input */
-      input: unknown;
-      /**
-       * Left Out
-       * @description What is there but too large for this answer; inputs and outputs of agents: see its executions
-       */
-      left_out: ('input' | 'output')[];
-      /**
-       * Name
-       * @description The name that its caller gave it; one name is one run
-       */
-      name: string | null;
-      /**
-       * Output
-       * @description null until it has succeeded
-       */
-      output: unknown;
-      /**
-       * Parent Run Id
-       * @description The run whose step waits for this one
-       */
-      parent_run_id: string | null;
-      /**
-       * Retry Of
-       * @description The failed run that this one repeats
-       */
-      retry_of: string | null;
-      /**
-       * @default {
-       *       "depth": 0,
-       *       "kind": "api"
-       *     }
-       */
-      source: components['schemas']['RunSource'];
-      /**
-       * Started At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      started_at: string;
-      /**
-       * Status
-       * @enum {string}
-       */
-      status: 'running' | 'succeeded' | 'failed' | 'stopped';
-      /** Steps */
-      steps: components['schemas']['StepView'][];
-      /** Trace Id */
-      trace_id: string;
-      /**
-       * Version
-       * @description The version of the workflow that was live when it started
-       */
-      version: number;
-      /** Workflow Id */
-      workflow_id: string;
-      /** Workflow Name */
-      workflow_name: string;
-      /** Workflow Title */
-      workflow_title: string;
-    };
-    /**
-     * RunFailure
-     * @description Why a run failed: a stable code of the error table, a sentence, and the step that it failed at.
-     */
-    RunFailure: {
-      /** Code */
-      code: string;
-      /** Message */
-      message: string;
-      /**
-       * Step Id
-       * @description The step that failed; None where none is to blame
-       */
-      step_id?: string | null;
-    };
-    /**
-     * RunPage
-     * @description One page of runs, newest first.
-     */
-    RunPage: {
-      /** Items */
-      items: components['schemas']['RunSummary'][];
-      /** Next Cursor */
-      next_cursor: string | null;
-    };
-    /**
-     * RunSource
-     * @description Who or what started a run.
-     */
-    RunSource: {
-      /**
-       * Depth
-       * @description How many runs led to this one, each started by what came of the last
-       * @default 0
-       */
-      depth: number;
-      /**
-       * Id
-       * @description The trigger, or the run whose step started this one
-       */
-      id?: string | null;
-      /**
-       * Kind
-       * @default api
-       * @enum {string}
-       */
-      kind: 'api' | 'schedule' | 'event' | 'workflow';
-    };
-    /**
-     * RunSummary
-     * @description What a list shows of a run.
-     */
-    RunSummary: {
-      /**
-       * Attempt
-       * @description Counts from 1; each retry that goes on with the same run is one more
-       * @default 1
-       */
-      attempt: number;
-      /**
-       * Cost Usd
-       * @description What the agents of its own steps cost, failed tries included; None while it runs
-       */
-      cost_usd: number | null;
-      /**
-       * Duration Ms
-       * @description Milliseconds from the start of the last attempt
-       */
-      duration_ms: number | null;
-      error: components['schemas']['RunFailure'] | null;
-      /**
-       * Finished At
-       * @description None as long as it is running
-       */
-      finished_at: string | null;
-      /** Id */
-      id: string;
-      /**
-       * Name
-       * @description The name that its caller gave it; one name is one run
-       */
-      name: string | null;
-      /**
-       * Parent Run Id
-       * @description The run whose step waits for this one
-       */
-      parent_run_id: string | null;
-      /**
-       * Retry Of
-       * @description The failed run that this one repeats
-       */
-      retry_of: string | null;
-      /**
-       * @default {
-       *       "depth": 0,
-       *       "kind": "api"
-       *     }
-       */
-      source: components['schemas']['RunSource'];
-      /**
-       * Started At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      started_at: string;
-      /**
-       * Status
-       * @enum {string}
-       */
-      status: 'running' | 'succeeded' | 'failed' | 'stopped';
-      /**
-       * Version
-       * @description The version of the workflow that was live when it started
-       */
-      version: number;
-      /** Workflow Id */
-      workflow_id: string;
-      /** Workflow Name */
-      workflow_name: string;
-      /** Workflow Title */
-      workflow_title: string;
-    };
-    /**
-     * RunView
-     * @description A run without what it works on.
-     */
-    RunView: {
-      /**
-       * Attempt
-       * @description Counts from 1; each retry that goes on with the same run is one more
-       * @default 1
-       */
-      attempt: number;
-      /**
-       * Cost Usd
-       * @description What the agents of its own steps cost, failed tries included; None while it runs
-       */
-      cost_usd: number | null;
-      /**
-       * Duration Ms
-       * @description Milliseconds from the start of the last attempt
-       */
-      duration_ms: number | null;
-      error: components['schemas']['RunFailure'] | null;
-      /**
-       * Finished At
-       * @description None as long as it is running
-       */
-      finished_at: string | null;
-      /** Id */
-      id: string;
-      /**
-       * Name
-       * @description The name that its caller gave it; one name is one run
-       */
-      name: string | null;
-      /**
-       * Parent Run Id
-       * @description The run whose step waits for this one
-       */
-      parent_run_id: string | null;
-      /**
-       * Retry Of
-       * @description The failed run that this one repeats
-       */
-      retry_of: string | null;
-      /**
-       * @default {
-       *       "depth": 0,
-       *       "kind": "api"
-       *     }
-       */
-      source: components['schemas']['RunSource'];
-      /**
-       * Started At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      started_at: string;
-      /**
-       * Status
-       * @enum {string}
-       */
-      status: 'running' | 'succeeded' | 'failed' | 'stopped';
-      /** Trace Id */
-      trace_id: string;
-      /**
-       * Version
-       * @description The version of the workflow that was live when it started
-       */
-      version: number;
-      /** Workflow Id */
-      workflow_id: string;
-      /** Workflow Name */
-      workflow_name: string;
-      /** Workflow Title */
-      workflow_title: string;
-    };
-    /**
-     * ScheduleRequest
-     * @description When to run: exactly one of `cron`, `rate` and `at`.
-     */
-    ScheduleRequest: {
-      /** At */
-      at?: string | null;
-      /** Cron */
-      cron?: string | null;
-      /** Rate */
-      rate?: string | null;
-      /**
-       * Timezone
-       * @description IANA name of the clock's time zone
-       * @default UTC
-       * @example Europe/Berlin
-       */
-      timezone: string;
-    };
-    /**
-     * ScheduleView
-     * @description When it runs.
-     */
-    ScheduleView: {
-      /** At */
-      at: string | null;
-      /** Cron */
-      cron: string | null;
-      /** Rate */
-      rate: string | null;
-      /** Timezone */
-      timezone: string;
-    };
-    /**
-     * Series
-     * @description Hour by hour, or day by day, without gaps.
-     */
-    Series: {
-      /**
-       * As Of
-       * @description When the newest event counted here occurred; null before the first
-       */
-      as_of: string | null;
-      /**
-       * Complete
-       * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
-       */
-      complete: boolean;
-      /**
-       * End
-       * Format: date-time
-       * @description The first moment after it
-       */
-      end: string;
-      /** Grain */
-      grain: string;
-      /** Points */
-      points: components['schemas']['Point'][];
-      /**
-       * Start
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      start: string;
-    };
-    /**
-     * Session
-     * @description A signed-in client. Keep the refresh token secret and use it once; each refresh brings the next one.
-     */
-    Session: {
-      /**
-       * Access Token
-       * @description Send it as `Authorization: Bearer <access token>`
-       */
-      access_token: string;
-      /**
-       * Expires In
-       * @description Seconds until the access token expires
-       * @example 900
-       */
-      expires_in: number;
-      /** Refresh Token */
-      refresh_token: string;
-      /**
-       * Token Type
-       * @default Bearer
-       * @constant
-       */
-      token_type: 'Bearer';
-      user: components['schemas']['User'];
-    };
-    /**
-     * SessionTurn
-     * @description One input and its answer, as they were recorded.
-     */
-    SessionTurn: {
-      /**
-       * Created At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      created_at: string;
-      /** Execution Id */
-      execution_id: string;
-      /** Input */
-      input: {
-        [key: string]: unknown;
-      };
-      /**
-       * Number
-       * @description 1 for the first
-       */
-      number: number;
-      /** Output */
-      output: {
-        [key: string]: unknown;
-      };
-      /**
-       * Shortened
-       * @description Input or output is too large for a conversation: of that, `excerpt` holds the beginning, and the execution the whole
-       * @default false
-       */
-      shortened: boolean;
-    };
-    /**
-     * SessionTurnPage
-     * @description One page of turns, the newest first: what a reader sees at the end of a conversation comes at once.
-     */
-    SessionTurnPage: {
-      /** Items */
-      items: components['schemas']['SessionTurn'][];
-      /** Next Cursor */
-      next_cursor: string | null;
-    };
-    /**
-     * SpecRequest
-     * @description A workflow's spec: either the text of a file, which is kept as it is, or an object.
-     */
-    SpecRequest: {
-      /**
-       * Source
-       * @description YAML or JSON, at most 1 MB
-       * @example name: tidy-numbers
-       *     title: Tidy numbers
-       *     input:
-       *       type: object
-       *       properties:
-       *         total: {type: number}
-       *       required: [total]
-       *     steps:
-       *       - id: tidy
-       *         kind: transform
-       *         template: {total: "${input.total}"}
-       */
-      source?: string | null;
-      /**
-       * Spec
-       * @description The spec as an object, instead of `source`
-       */
-      spec?: {
-        [key: string]: unknown;
-      } | null;
-    };
-    /**
-     * SpeedFigures
-     * @description How long executions of one agent, or by one model, took.
-     */
-    SpeedFigures: {
-      /** Executions */
-      executions: number;
-      /**
-       * Name
-       * @description The agent's id, or the model's name
-       */
-      name: string;
-      /**
-       * P50 Ms
-       * @description Milliseconds, within 5 %; null where nothing ran
-       */
-      p50_ms: number | null;
-      /**
-       * P95 Ms
-       * @description Milliseconds, within 5 %; null where nothing ran
-       */
-      p95_ms: number | null;
-      /**
-       * P99 Ms
-       * @description Milliseconds, within 5 %; null where nothing ran
-       */
-      p99_ms: number | null;
-    };
-    /**
-     * Speeds
-     * @description How long executions took.
-     */
-    Speeds: {
-      /**
-       * P50 Ms
-       * @description Milliseconds, within 5 %; null where nothing ran
-       */
-      p50_ms: number | null;
-      /**
-       * P95 Ms
-       * @description Milliseconds, within 5 %; null where nothing ran
-       */
-      p95_ms: number | null;
-      /**
-       * P99 Ms
-       * @description Milliseconds, within 5 %; null where nothing ran
-       */
-      p99_ms: number | null;
-    };
-    /**
-     * StartRequest
-     * @description What a run is to work on.
-     */
-    StartRequest: {
-      /**
-       * Input
-       * @description As the workflow's `input_schema` asks for
-       */
-      input: {
-        [key: string]: unknown;
-      };
-      /**
-       * Name
-       * @description A name of your own: starting the same name again returns the run that has it
-       * @example invoice-2026-0815
-       */
-      name?: string | null;
-    };
-    /**
-     * StepCounts
-     * @description How far the items of a map have come.
-     */
-    StepCounts: {
-      /** Failed */
-      failed: number;
-      /** Running */
-      running: number;
-      /** Succeeded */
-      succeeded: number;
-      /** Total */
-      total: number;
-    };
-    /**
-     * StepView
-     * @description One step of a run. Of a step that ran several times (in a loop, or retried) the last time is shown.
-     */
-    StepView: {
-      /** Approval Id */
-      approval_id: string | null;
-      /** Child Run Id */
-      child_run_id: string | null;
-      /** Cost Usd */
-      cost_usd: number | null;
-      /** @description Of a map */
-      counts: components['schemas']['StepCounts'] | null;
-      /** Duration Ms */
-      duration_ms: number | null;
-      error: components['schemas']['Failure'] | null;
-      /**
-       * Execution Ids
-       * @description The executions of agents that it made
-       */
-      execution_ids: string[];
-      /** Finished At */
-      finished_at: string | null;
-      /** Id */
-      id: string;
-      /**
-       * Input
-       * @description What it got; null where that is not known
-       */
-      input: unknown;
-      /** Kind */
-      kind: string;
-      /**
-       * Left Out
-       * @description What is there but too large for this answer; inputs and outputs of agents: see its executions
-       */
-      left_out: ('input' | 'output')[];
-      /**
-       * Output
-       * @description What it gave; null where it gave nothing
-       */
-      output: unknown;
-      /**
-       * Parent
-       * @description The step that holds it
-       */
-      parent: string | null;
-      /** Started At */
-      started_at: string | null;
-      /**
-       * Status
-       * @description waiting: for a person or a moment; skipped: the run ended without it
-       * @enum {string}
-       */
-      status: 'pending' | 'running' | 'succeeded' | 'failed' | 'waiting' | 'skipped';
-      /** Title */
-      title: string;
-      /**
-       * Tries
-       * @description How often it was begun
-       */
-      tries: number;
-    };
-    /**
-     * Tag
-     * @description A tag and how many agents carry it.
-     */
-    Tag: {
-      /** Agents */
-      agents: number;
-      /** Id */
-      id: string;
-    };
-    /**
-     * TagList
-     * @description Every tag in use, the most used first.
-     */
-    TagList: {
-      /** Items */
-      items: components['schemas']['Tag'][];
-    };
-    /**
-     * Team
-     * @description Agents that work on the task under this one, which briefs them, reads their answers and gives the result.
-     */
-    Team: {
-      /** Members */
-      members: string[];
-      /**
-       * Mode
-       * @description sequential: one after another, each knows the answers before it; parallel: all at once; supervisor: whom and how often is decided on the way; debate: all answer, then see each other's answers and answer again, and this agent judges
-       * @enum {string}
-       */
-      mode: 'sequential' | 'parallel' | 'supervisor' | 'debate';
-      /**
-       * Rounds
-       * @description Rounds of a debate
-       * @default 2
-       */
-      rounds: number;
-    };
-    /**
-     * TokenUsage
-     * @description Tokens by the way they are billed; the four are disjoint.
-     */
-    TokenUsage: {
-      /** Cache Read Tokens */
-      cache_read_tokens: number;
-      /** Cache Write Tokens */
-      cache_write_tokens: number;
-      /** Input Tokens */
-      input_tokens: number;
-      /** Output Tokens */
-      output_tokens: number;
-    };
-    /**
-     * ToolApproval
-     * @description What an agent wants to do for somebody, to be approved by a person.
-     */
-    ToolApproval: {
-      /**
-       * Agent Id
-       * @description The agent whose tool it is
-       */
-      agent_id: string;
-      /**
-       * Arguments
-       * @description Exactly what the tool would be called with
-       */
-      arguments: {
-        [key: string]: unknown;
-      };
-      /** Comment */
-      comment: string | null;
-      /**
-       * Created At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      created_at: string;
-      /** Decided At */
-      decided_at: string | null;
-      /**
-       * Decided By
-       * @description E-mail address of who decided, or their id
-       */
-      decided_by: string | null;
-      /**
-       * Digest
-       * @description SHA-256 over agent, user, tool and arguments: what the approval is bound to
-       */
-      digest: string;
-      /**
-       * Effect
-       * @enum {string}
-       */
-      effect: 'writes' | 'destroys';
-      /**
-       * Entry Agent Id
-       * @description The agent that was asked; another one where a team works under it
-       */
-      entry_agent_id: string;
-      /**
-       * Execution Id
-       * @description The execution that asks
-       */
-      execution_id: string;
-      /**
-       * Expires At
-       * Format: date-time
-       * @description Until when it can be decided or, once approved, used
-       */
-      expires_at: string;
-      /** Id */
-      id: string;
-      /**
-       * Owner
-       * @description Id of the user for whom the agent works
-       */
-      owner: string;
-      /**
-       * Status
-       * @enum {string}
-       */
-      status: 'pending' | 'approved' | 'declined' | 'used' | 'expired';
-      /** Tool */
-      tool: string;
-      /**
-       * Used By
-       * @description The execution that made the call
-       */
-      used_by: string | null;
-    };
-    /**
-     * ToolApprovalPage
-     * @description One page of approvals, newest first.
-     */
-    ToolApprovalPage: {
-      /** Items */
-      items: components['schemas']['ToolApproval'][];
-      /** Next Cursor */
-      next_cursor: string | null;
-    };
-    /**
-     * TopAgents
-     * @description Agents, by what was asked for.
-     */
-    TopAgents: {
-      /**
-       * As Of
-       * @description When the newest event counted here occurred; null before the first
-       */
-      as_of: string | null;
-      /**
-       * Complete
-       * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
-       */
-      complete: boolean;
-      /**
-       * End
-       * Format: date-time
-       * @description The first moment after it
-       */
-      end: string;
-      /** Items */
-      items: components['schemas']['AgentFigures'][];
-      /**
-       * Start
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      start: string;
-    };
-    /**
-     * TriggerError
-     * @description Why no run was started the last time.
-     */
-    TriggerError: {
-      /**
-       * At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      at: string;
-      /** Code */
-      code: string;
-      /** Message */
-      message: string;
-    };
-    /**
-     * TriggerPage
-     * @description One page of triggers, the newest first.
-     */
-    TriggerPage: {
-      /** Items */
-      items: components['schemas']['TriggerView'][];
-      /**
-       * Next Cursor
-       * @description Send it as `cursor` for the next page; null on the last one
-       */
-      next_cursor: string | null;
-    };
-    /**
-     * TriggerView
-     * @description A trigger of mine.
-     */
-    TriggerView: {
-      /**
-       * Created At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      created_at: string;
-      event: components['schemas']['EventView'] | null;
-      /** Id */
-      id: string;
-      /** Input */
-      input: {
-        [key: string]: unknown;
-      };
-      /**
-       * Key Id
-       * @description The API key that made it, whose bounds and end are those of its runs; null for a person
-       */
-      key_id: string | null;
-      /**
-       * Kind
-       * @enum {string}
-       */
-      kind: 'schedule' | 'event';
-      /** @description null if the last time went well */
-      last_error: components['schemas']['TriggerError'] | null;
-      /** Last Fired At */
-      last_fired_at: string | null;
-      /** Last Run Id */
-      last_run_id: string | null;
-      /**
-       * Next At
-       * @description When it runs next, three times at most; empty for events and rates
-       */
-      next_at: string[];
-      schedule: components['schemas']['ScheduleView'] | null;
-      /**
-       * Status
-       * @description over: its only moment has passed
-       * @enum {string}
-       */
-      status: 'active' | 'paused' | 'over';
-      /** Title */
-      title: string;
-      /** Workflow Id */
-      workflow_id: string;
-      /** Workflow Title */
-      workflow_title: string;
-    };
-    /**
-     * Upload
-     * @description Where to send the file: `curl -X PUT -H 'Content-Type: …' --data-binary @file <url>`.
-     */
-    Upload: {
-      /**
-       * Content Type
-       * @description Send exactly this Content-Type; it is part of the signature
-       */
-      content_type: string;
-      /**
-       * Expires At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      expires_at: string;
-      /**
-       * Max Bytes
-       * @default 104857600
-       */
-      max_bytes: number;
-      /**
-       * Method
-       * @default PUT
-       * @constant
-       */
-      method: 'PUT';
-      /** Url */
-      url: string;
-    };
-    /**
-     * User
-     * @description An account.
-     */
-    User: {
-      /**
-       * Created At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      created_at: string;
-      /**
-       * Email
-       * @description E-mail address of the account
-       * @example ada@example.com
-       */
-      email: string;
-      /**
-       * Email Verified
-       * @description Whether the address was confirmed; until then it names nobody
-       */
-      email_verified: boolean;
-      /**
-       * Id
-       * @example 019ab2c4-7d10-7c3e-9f52-6f1f0f3a9b11
-       */
-      id: string;
-      /**
-       * Name
-       * @example Ada Lovelace
-       */
-      name: string;
-      /**
-       * Roles
-       * @description What the account may do: admin, operator, author, user, viewer
-       */
-      roles: string[];
-    };
-    /**
-     * UserFigures
-     * @description The executions of one user.
-     */
-    UserFigures: {
-      /** Cache Read Tokens */
-      cache_read_tokens: number;
-      /** Cache Write Tokens */
-      cache_write_tokens: number;
-      /**
-       * Cached
-       * @description Answered with the output of an earlier, equal execution
-       */
-      cached: number;
-      /** Cancelled */
-      cancelled: number;
-      /**
-       * Cost Usd
-       * @description US dollars at list price
-       */
-      cost_usd: number;
-      /**
-       * Email
-       * @description null where the account is gone
-       */
-      email: string | null;
-      /**
-       * Escalated
-       * @description Handed to a person
-       */
-      escalated: number;
-      /** Executions */
-      executions: number;
-      /** Failed */
-      failed: number;
-      /** Input Tokens */
-      input_tokens: number;
-      /** Name */
-      name: string | null;
-      /** Output Tokens */
-      output_tokens: number;
-      /** Succeeded */
-      succeeded: number;
-      /**
-       * Success Share
-       * @description Of what is over and was not cancelled; null for none
-       */
-      success_share: number | null;
-      /** Tool Calls */
-      tool_calls: number;
-      /** User Id */
-      user_id: string;
-    };
-    /**
-     * UsersOfRange
-     * @description Users, who spent most first.
-     */
-    UsersOfRange: {
-      /**
-       * As Of
-       * @description When the newest event counted here occurred; null before the first
-       */
-      as_of: string | null;
-      /**
-       * Complete
-       * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
-       */
-      complete: boolean;
-      /**
-       * End
-       * Format: date-time
-       * @description The first moment after it
-       */
-      end: string;
-      /** Items */
-      items: components['schemas']['UserFigures'][];
-      /**
-       * Start
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      start: string;
-    };
-    /**
-     * Verdict
-     * @description What the judge says of one answer.
-     */
-    Verdict: {
-      /** Execution Id */
-      execution_id: string;
-      /** Reason */
-      reason: string;
-      /**
-       * Verdict
-       * @enum {string}
-       */
-      verdict: 'equivalent' | 'acceptable' | 'wrong';
-    };
-    /**
-     * VerificationView
-     * @description What a check of the chain found.
-     */
-    VerificationView: {
-      /**
-       * Broken At
-       * @description The first entry that is missing, changed or out of place
-       */
-      broken_at: number | null;
-      /**
-       * Head Hash
-       * @description Stands for all of them: keep it elsewhere to notice a log written anew
-       */
-      head_hash: string;
-      /**
-       * Head Seq
-       * @description How many entries there are
-       */
-      head_seq: number;
-      /** Intact */
-      intact: boolean;
-      /** Verified From */
-      verified_from: number;
-      /**
-       * Verified To
-       * @description As far as the check came; go on behind it where that is before `head_seq`
-       */
-      verified_to: number;
-    };
-    /**
-     * VerifyEmailRequest
-     * @description The token of the mail's link.
-     */
-    VerifyEmailRequest: {
-      /**
-       * Token
-       * @description What stands after `#token=` in the link; it works once
-       */
-      token: string;
-    };
-    /**
-     * VersionDetail
-     * @description One version, with what it is compiled to.
-     */
-    VersionDetail: {
-      /**
-       * Asl
-       * @description Amazon States Language
-       */
-      asl: {
-        [key: string]: unknown;
-      };
-      /**
-       * Created At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      created_at: string;
-      /**
-       * Created By
-       * @description Id of the user who wrote it; null for the platform's
-       */
-      created_by: string | null;
-      graph: components['schemas']['Graph'];
-      /** Live */
-      live: boolean;
-      /**
-       * Published At
-       * @description When it was published last
-       */
-      published_at: string | null;
-      /** Source */
-      source: string;
-      /**
-       * Source Format
-       * @enum {string}
-       */
-      source_format: 'yaml' | 'json';
-      /** Spec */
-      spec: {
-        [key: string]: unknown;
-      };
-      /** Version */
-      version: number;
-    };
-    /**
-     * VersionList
-     * @description All versions of a workflow, the newest first.
-     */
-    VersionList: {
-      /** Items */
-      items: components['schemas']['VersionSummary'][];
-    };
-    /**
-     * VersionRequest
-     * @description Which version; left out, the latest to publish, and the one published before to roll back.
-     */
-    VersionRequest: {
-      /** Version */
-      version?: number | null;
-    };
-    /**
-     * VersionSummary
-     * @description One version in the list of a workflow's versions.
-     */
-    VersionSummary: {
-      /**
-       * Created At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      created_at: string;
-      /**
-       * Created By
-       * @description Id of the user who wrote it; null for the platform's
-       */
-      created_by: string | null;
-      /** Live */
-      live: boolean;
-      /**
-       * Published At
-       * @description When it was published last
-       */
-      published_at: string | null;
-      /** Version */
-      version: number;
-    };
-    /**
-     * WebhookChanges
-     * @description What is to change; what is left out stays.
-     */
-    WebhookChanges: {
-      /** Description */
-      description?: string | null;
-      /**
-       * Enabled
-       * @description true forgets why it was disabled, and since when its deliveries failed
-       */
-      enabled?: boolean | null;
-      /** Events */
-      events?: ('agent.executed' | 'workflow.started' | 'workflow.completed' | 'workflow.failed')[] | null;
-      /** Match */
-      match?: {
-        [key: string]: (string | number | boolean)[];
-      } | null;
-      /** Url */
-      url?: string | null;
-    };
-    /**
-     * WebhookPage
-     * @description One page of webhooks, the newest first.
-     */
-    WebhookPage: {
-      /** Items */
-      items: components['schemas']['WebhookView'][];
-      /**
-       * Next Cursor
-       * @description Send it as `cursor` for the next page; null on the last one
-       */
-      next_cursor: string | null;
-    };
-    /**
-     * WebhookProblem
-     * @description Why the platform disabled a webhook.
-     */
-    WebhookProblem: {
-      /**
-       * Code
-       * @description webhook_gone: the receiver answered 410; webhook_failing: nothing arrived for five days
-       * @enum {string}
-       */
-      code: 'webhook_gone' | 'webhook_failing';
-      /** Message */
-      message: string;
-    };
-    /**
-     * WebhookView
-     * @description A webhook.
-     */
-    WebhookView: {
-      /**
-       * Created At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      created_at: string;
-      /** Description */
-      description: string;
-      /** @description Why the platform disabled it; null where it did not */
-      disabled: components['schemas']['WebhookProblem'] | null;
-      /** Enabled */
-      enabled: boolean;
-      /** Events */
-      events: ('agent.executed' | 'workflow.started' | 'workflow.completed' | 'workflow.failed')[];
-      /**
-       * Failing Since
-       * @description Since when no attempt has gone well; null where the last did
-       */
-      failing_since: string | null;
-      /** Id */
-      id: string;
-      /** Match */
-      match: {
-        [key: string]: (string | number | boolean)[];
-      };
-      /**
-       * Owner
-       * @description Id of the user who made it
-       */
-      owner: string;
-      /** Platform Wide */
-      platform_wide: boolean;
-      /**
-       * Previous Secret Until
-       * @description Until when events are signed with the previous secret too; null where they are not
-       */
-      previous_secret_until: string | null;
-      /**
-       * Secret Version
-       * @description Counts from 1; each rotation is one more
-       */
-      secret_version: number;
-      /**
-       * Updated At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      updated_at: string;
-      /** Url */
-      url: string;
-    };
-    /**
-     * WebhookWithSecret
-     * @description A webhook with its secret, which is not shown again.
-     */
-    WebhookWithSecret: {
-      /**
-       * Created At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      created_at: string;
-      /** Description */
-      description: string;
-      /** @description Why the platform disabled it; null where it did not */
-      disabled: components['schemas']['WebhookProblem'] | null;
-      /** Enabled */
-      enabled: boolean;
-      /** Events */
-      events: ('agent.executed' | 'workflow.started' | 'workflow.completed' | 'workflow.failed')[];
-      /**
-       * Failing Since
-       * @description Since when no attempt has gone well; null where the last did
-       */
-      failing_since: string | null;
-      /** Id */
-      id: string;
-      /** Match */
-      match: {
-        [key: string]: (string | number | boolean)[];
-      };
-      /**
-       * Owner
-       * @description Id of the user who made it
-       */
-      owner: string;
-      /** Platform Wide */
-      platform_wide: boolean;
-      /**
-       * Previous Secret Until
-       * @description Until when events are signed with the previous secret too; null where they are not
-       */
-      previous_secret_until: string | null;
-      /**
-       * Secret
-       * @description Verifies the header `webhook-signature` (Standard Webhooks)
-       * @example whsec_C2FVsBQIhrscChlQIM
-       */
-      secret: string;
-      /**
-       * Secret Version
-       * @description Counts from 1; each rotation is one more
-       */
-      secret_version: number;
-      /**
-       * Updated At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      updated_at: string;
-      /** Url */
-      url: string;
-    };
-    /**
-     * WorkflowDetail
-     * @description A workflow with its live version, or its latest where none is live.
-     */
-    WorkflowDetail: {
-      /** Description */
-      description: string;
-      /** Example */
-      example: {
-        [key: string]: unknown;
-      } | null;
-      graph: components['schemas']['Graph'];
-      /** Id */
-      id: string;
-      /** Input Schema */
-      input_schema: {
-        [key: string]: unknown;
-      };
-      /** Latest Version */
-      latest_version: number;
-      /**
-       * Live Version
-       * @description The version that runs are started with; null until one is published
-       */
-      live_version: number | null;
-      /**
-       * Name
-       * @description As its spec has it; `platform/<name>` in a spec names one of the platform's
-       */
-      name: string;
-      /**
-       * Owner
-       * @enum {string}
-       */
-      owner: 'platform' | 'me';
-      /**
-       * Source
-       * @description The spec as its author wrote it
-       */
-      source: string;
-      /**
-       * Source Format
-       * @enum {string}
-       */
-      source_format: 'yaml' | 'json';
-      /** Spec */
-      spec: {
-        [key: string]: unknown;
-      };
-      /**
-       * Status
-       * @enum {string}
-       */
-      status: 'draft' | 'published' | 'archived';
-      /**
-       * Steps
-       * @description How many, nested ones included
-       */
-      steps: number;
-      /** Tags */
-      tags: string[];
-      /** Title */
-      title: string;
-      /**
-       * Updated At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      updated_at: string;
-      /**
-       * Version
-       * @description The version that is shown
-       */
-      version: number;
-    };
-    /**
-     * WorkflowFigures
-     * @description The runs of one workflow.
-     */
-    WorkflowFigures: {
-      /**
-       * Cost Usd
-       * @description US dollars at list price
-       */
-      cost_usd: number;
-      /** Failed */
-      failed: number;
-      /**
-       * Mean Duration Ms
-       * @description Milliseconds, within 5 %; null where nothing ran
-       */
-      mean_duration_ms: number | null;
-      /** Retried */
-      retried: number;
-      /** Running */
-      running: number;
-      /** Runs */
-      runs: number;
-      /** Stopped */
-      stopped: number;
-      /** Succeeded */
-      succeeded: number;
-      /**
-       * Success Share
-       * @description Of what is over and was not cancelled; null for none
-       */
-      success_share: number | null;
-      /** Workflow Id */
-      workflow_id: string;
-      /** Workflow Name */
-      workflow_name: string;
-    };
-    /**
-     * WorkflowPage
-     * @description One page of workflows.
-     */
-    WorkflowPage: {
-      /** Items */
-      items: components['schemas']['WorkflowSummary'][];
-      /**
-       * Next Cursor
-       * @description Send it as `cursor` for the next page; null on the last one
-       */
-      next_cursor: string | null;
-    };
-    /**
-     * WorkflowSummary
-     * @description One workflow in a list.
-     */
-    WorkflowSummary: {
-      /** Description */
-      description: string;
-      /** Id */
-      id: string;
-      /** Latest Version */
-      latest_version: number;
-      /**
-       * Live Version
-       * @description The version that runs are started with; null until one is published
-       */
-      live_version: number | null;
-      /**
-       * Name
-       * @description As its spec has it; `platform/<name>` in a spec names one of the platform's
-       */
-      name: string;
-      /**
-       * Owner
-       * @enum {string}
-       */
-      owner: 'platform' | 'me';
-      /**
-       * Status
-       * @enum {string}
-       */
-      status: 'draft' | 'published' | 'archived';
-      /**
-       * Steps
-       * @description How many, nested ones included
-       */
-      steps: number;
-      /** Tags */
-      tags: string[];
-      /** Title */
-      title: string;
-      /**
-       * Updated At
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      updated_at: string;
-    };
-    /**
-     * Workflows
-     * @description Workflows, the most used first, and the latest runs that went wrong.
-     */
-    Workflows: {
-      /**
-       * As Of
-       * @description When the newest event counted here occurred; null before the first
-       */
-      as_of: string | null;
-      /**
-       * Complete
-       * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
-       */
-      complete: boolean;
-      /**
-       * End
-       * Format: date-time
-       * @description The first moment after it
-       */
-      end: string;
-      /** Failures */
-      failures: components['schemas']['FailedRun'][];
-      /** Items */
-      items: components['schemas']['WorkflowFigures'][];
-      /**
-       * Start
-       * Format: date-time
-       * @description RFC 3339, UTC
-       */
-      start: string;
-    };
-  };
-  responses: never;
-  parameters: never;
-  requestBodies: never;
-  headers: never;
-  pathItems: never;
+    schemas: {
+        /**
+         * AcceptInvitationRequest
+         * @description The token of the mail's link, and what the invited person chose.
+         */
+        AcceptInvitationRequest: {
+            /**
+             * Name
+             * @example Ada Lovelace
+             */
+            name: string;
+            /**
+             * Password
+             * @description At least 15 characters of any kind; several words make a good one
+             * @example correct horse battery staple
+             */
+            password: string;
+            /**
+             * Token
+             * @description What stands after `#token=` in the link; it works once
+             */
+            token: string;
+        };
+        /**
+         * AgentCard
+         * @description What a list shows of an agent.
+         */
+        AgentCard: {
+            /** Group */
+            group: string;
+            /** Id */
+            id: string;
+            /**
+             * Model
+             * @enum {string}
+             */
+            model: "fast" | "balanced" | "deep";
+            /** Name */
+            name: string;
+            /** Summary */
+            summary: string;
+            /** Tags */
+            tags: string[];
+            /** Version */
+            version: string;
+        };
+        /**
+         * AgentFigures
+         * @description The executions of one agent.
+         */
+        AgentFigures: {
+            /** Agent Id */
+            agent_id: string;
+            /** Cache Read Tokens */
+            cache_read_tokens: number;
+            /** Cache Write Tokens */
+            cache_write_tokens: number;
+            /**
+             * Cached
+             * @description Answered with the output of an earlier, equal execution
+             */
+            cached: number;
+            /** Cancelled */
+            cancelled: number;
+            /**
+             * Cost Usd
+             * @description US dollars at list price
+             */
+            cost_usd: number;
+            /**
+             * Escalated
+             * @description Handed to a person
+             */
+            escalated: number;
+            /** Executions */
+            executions: number;
+            /** Failed */
+            failed: number;
+            /** Group */
+            group: string;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Output Tokens */
+            output_tokens: number;
+            /**
+             * P50 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p50_ms: number | null;
+            /**
+             * P95 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p95_ms: number | null;
+            /**
+             * P99 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p99_ms: number | null;
+            /** Succeeded */
+            succeeded: number;
+            /**
+             * Success Share
+             * @description Of what is over and was not cancelled; null for none
+             */
+            success_share: number | null;
+            /** Tool Calls */
+            tool_calls: number;
+        };
+        /**
+         * AgentHealth
+         * @description Whether the agent can execute.
+         */
+        AgentHealth: {
+            /**
+             * Reason
+             * @description Why it is switched off
+             */
+            reason?: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "healthy" | "switched_off";
+        };
+        /**
+         * AgentInfo
+         * @description An agent as its users see it.
+         */
+        AgentInfo: {
+            /**
+             * Approval
+             * @description Which calls of its tools a person must approve: `required` means all that write
+             */
+            approval: string;
+            /**
+             * Consults
+             * @description Agents that this one may ask
+             */
+            consults: string[];
+            /** Effort */
+            effort: string | null;
+            example: components["schemas"]["Example"];
+            /** Framework */
+            framework: string;
+            /** Group */
+            group: string;
+            guardrails: components["schemas"]["Guardrails"];
+            /**
+             * Hosts
+             * @description Where its tools may send requests
+             */
+            hosts: string[];
+            /** Id */
+            id: string;
+            /**
+             * Input
+             * @description JSON Schema of the input
+             */
+            input: {
+                [key: string]: unknown;
+            };
+            limits: components["schemas"]["Limits"];
+            /** Memory */
+            memory: string;
+            /**
+             * Model
+             * @enum {string}
+             */
+            model: "fast" | "balanced" | "deep";
+            /** Name */
+            name: string;
+            /** Not When */
+            not_when: components["schemas"]["Diversion"][];
+            /**
+             * Output
+             * @description JSON Schema of the output
+             */
+            output: {
+                [key: string]: unknown;
+            };
+            /** Summary */
+            summary: string;
+            /** @description Why it is not executed for now; null if it is */
+            switched_off: components["schemas"]["SwitchedOff"] | null;
+            /** Tags */
+            tags: string[];
+            /** @description Agents that work under this one */
+            team: components["schemas"]["Team"] | null;
+            /** Tools */
+            tools: string[];
+            /** Use When */
+            use_when: string;
+            /** Version */
+            version: string;
+        };
+        /**
+         * AgentPage
+         * @description One page of agents.
+         */
+        AgentPage: {
+            facets: components["schemas"]["Facets"];
+            /** Items */
+            items: components["schemas"]["AgentCard"][];
+            /**
+             * Next Cursor
+             * @description Send it as `cursor` for the next page; null on the last one
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description How many agents match on all pages together
+             */
+            total: number;
+        };
+        /**
+         * AgentSession
+         * @description A conversation with one agent.
+         */
+        AgentSession: {
+            /** Agent Id */
+            agent_id: string;
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description When it is deleted, unless another turn comes before
+             */
+            expires_at: string;
+            /**
+             * Id
+             * @example 019ab2c4-7d10-7c3e-9f52-6f1f0f3a9b11
+             */
+            id: string;
+            /**
+             * Title
+             * @description Given by its owner, or the gist of the first input; null before that
+             */
+            title: string | null;
+            /**
+             * Turns
+             * @description How many inputs were answered
+             */
+            turns: number;
+            /**
+             * Updated At
+             * Format: date-time
+             * @description When the last turn ended
+             */
+            updated_at: string;
+        };
+        /**
+         * AgentSessionPage
+         * @description One page of sessions, the newest first.
+         */
+        AgentSessionPage: {
+            /** Items */
+            items: components["schemas"]["AgentSession"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * AgentSwitchList
+         * @description Everything that is off.
+         */
+        AgentSwitchList: {
+            /** Items */
+            items: components["schemas"]["Switch"][];
+        };
+        /**
+         * AgentVersions
+         * @description The versions of an agent; `current` is executed where none is named.
+         */
+        AgentVersions: {
+            /** Current */
+            current: string;
+            /** Items */
+            items: components["schemas"]["PublishedVersion"][];
+        };
+        /**
+         * ApiKeyChanges
+         * @description What is to change; what is left out stays.
+         */
+        ApiKeyChanges: {
+            /**
+             * Budget Usd
+             * @description USD a calendar month (UTC) that it may spend; null leaves it to its owner's budget alone
+             * @example 25
+             */
+            budget_usd?: number | null;
+            /** Name */
+            name?: string | null;
+        };
+        /**
+         * ApiKeyPage
+         * @description One page of API keys, the newest first.
+         */
+        ApiKeyPage: {
+            /** Items */
+            items: components["schemas"]["ApiKeyView"][];
+            /**
+             * Next Cursor
+             * @description Send it as `cursor` for the next page; null on the last one
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * ApiKeyView
+         * @description An API key, without its secret.
+         */
+        ApiKeyView: {
+            /**
+             * Agents
+             * @description null: every agent that its owner may reach
+             */
+            agents: string[] | null;
+            budget: components["schemas"]["KeyUse"];
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            expires_at: string;
+            /**
+             * Id
+             * @example 019ab2c4-7d10-7c3e-9f52-6f1f0f3a9b11
+             */
+            id: string;
+            /**
+             * Last Used At
+             * @description Exact to the minute; null before its first use
+             */
+            last_used_at: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Prefix
+             * @description How the key begins: its id, by which a key that was found is told from others
+             * @example aap_019ab2c47d107c3e9f526f1f0f3a9b11_
+             */
+            prefix: string;
+            /**
+             * Previous Secret Until
+             * @description Until when the secret before the last rotation is accepted too; null where it is not
+             */
+            previous_secret_until: string | null;
+            /** Scopes */
+            scopes: string[];
+            /**
+             * Status
+             * @description An expired key is listed for 30 days
+             * @enum {string}
+             */
+            status: "active" | "expired";
+            /**
+             * Updated At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            updated_at: string;
+        };
+        /**
+         * ApiKeyWithSecret
+         * @description An API key with the text that it is used by, which is not shown again.
+         */
+        ApiKeyWithSecret: {
+            /**
+             * Agents
+             * @description null: every agent that its owner may reach
+             */
+            agents: string[] | null;
+            budget: components["schemas"]["KeyUse"];
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            expires_at: string;
+            /**
+             * Id
+             * @example 019ab2c4-7d10-7c3e-9f52-6f1f0f3a9b11
+             */
+            id: string;
+            /**
+             * Key
+             * @description Send it as `Authorization: Bearer <key>`, and keep it as you would a password
+             * @example aap_019ab2c47d107c3e9f526f1f0f3a9b11_…
+             */
+            key: string;
+            /**
+             * Last Used At
+             * @description Exact to the minute; null before its first use
+             */
+            last_used_at: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Prefix
+             * @description How the key begins: its id, by which a key that was found is told from others
+             * @example aap_019ab2c47d107c3e9f526f1f0f3a9b11_
+             */
+            prefix: string;
+            /**
+             * Previous Secret Until
+             * @description Until when the secret before the last rotation is accepted too; null where it is not
+             */
+            previous_secret_until: string | null;
+            /** Scopes */
+            scopes: string[];
+            /**
+             * Status
+             * @description An expired key is listed for 30 days
+             * @enum {string}
+             */
+            status: "active" | "expired";
+            /**
+             * Updated At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            updated_at: string;
+        };
+        /**
+         * ApprovalPage
+         * @description One page of approvals, newest first.
+         */
+        ApprovalPage: {
+            /** Items */
+            items: components["schemas"]["ApprovalSummary"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * ApprovalSummary
+         * @description What an inbox shows of an approval.
+         */
+        ApprovalSummary: {
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /** Decided At */
+            decided_at: string | null;
+            /**
+             * Decided By
+             * @description E-mail address of who decided; None: nobody in time
+             */
+            decided_by: string | null;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description Until when it can be decided
+             */
+            expires_at: string;
+            /** Id */
+            id: string;
+            /** Message */
+            message: string;
+            /**
+             * Place
+             * @description Where among the repetitions of maps and loops
+             * @default
+             */
+            place: string;
+            /** Run Id */
+            run_id: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "pending" | "approved" | "rejected" | "expired" | "withdrawn";
+            /** Step Id */
+            step_id: string;
+            /** Step Title */
+            step_title: string;
+            /** Workflow Title */
+            workflow_title: string;
+        };
+        /**
+         * ApprovalView
+         * @description A decision that a run waits for, or has waited for.
+         */
+        ApprovalView: {
+            /**
+             * Answers
+             * @description What was filled in
+             */
+            answers: {
+                [key: string]: unknown;
+            } | null;
+            /** Comment */
+            comment: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /** Decided At */
+            decided_at: string | null;
+            /**
+             * Decided By
+             * @description E-mail address of who decided; None: nobody in time
+             */
+            decided_by: string | null;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description Until when it can be decided
+             */
+            expires_at: string;
+            /**
+             * Form
+             * @description JSON Schema of what must be filled in to approve
+             */
+            form: {
+                [key: string]: unknown;
+            } | null;
+            /** Id */
+            id: string;
+            /** Message */
+            message: string;
+            /**
+             * Place
+             * @description Where among the repetitions of maps and loops
+             * @default
+             */
+            place: string;
+            /** Run Id */
+            run_id: string;
+            /**
+             * Show
+             * @description What the decision is about
+             */
+            show: unknown;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "pending" | "approved" | "rejected" | "expired" | "withdrawn";
+            /** Step Id */
+            step_id: string;
+            /** Step Title */
+            step_title: string;
+            /** Workflow Title */
+            workflow_title: string;
+        };
+        /**
+         * AskToRoute
+         * @description What somebody wants, in their own words.
+         */
+        AskToRoute: {
+            /**
+             * Ask
+             * @description As one would say it to a colleague
+             */
+            ask: string;
+            /**
+             * Limit
+             * @description How many agents to name at most
+             * @default 5
+             */
+            limit: number;
+        };
+        /**
+         * Attempt
+         * @description One try to deliver.
+         */
+        Attempt: {
+            /**
+             * Answer
+             * @description How the body of the answer begins, a kilobyte at most
+             * @default
+             */
+            answer: string;
+            /**
+             * At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            at: string;
+            /** Duration Ms */
+            duration_ms: number;
+            /**
+             * Error
+             * @description Why it does not count as delivered; null where it does
+             */
+            error: string | null;
+            /**
+             * Status
+             * @description HTTP status of the answer; null where none came
+             */
+            status: number | null;
+        };
+        /**
+         * AuditEntryPage
+         * @description One page of the audit log, the newest first.
+         */
+        AuditEntryPage: {
+            /** Items */
+            items: components["schemas"]["AuditEntryView"][];
+            /**
+             * Next Cursor
+             * @description Send it as `cursor` for the next page; null on the last one
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * AuditEntryView
+         * @description One entry of the audit log. `hash` is SHA-256 of the bytes of `prev_hash` followed by those of `canonical`.
+         */
+        AuditEntryView: {
+            /**
+             * Canonical
+             * @description What was hashed: JSON with keys in order and no spaces (after RFC 8785)
+             */
+            canonical: string;
+            /**
+             * Event
+             * @description The event whole, as CloudEvents JSON
+             */
+            event: {
+                [key: string]: unknown;
+            };
+            /** Event Id */
+            event_id: string;
+            /** Hash */
+            hash: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            occurred_at: string;
+            /**
+             * Owner
+             * @description Id of the user whose execution or run it is
+             */
+            owner: string | null;
+            /**
+             * Prev Hash
+             * @description The hash of the entry before; zeros before the first
+             */
+            prev_hash: string;
+            /**
+             * Recorded At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            recorded_at: string;
+            /**
+             * Seq
+             * @description Counts from 1, without gaps
+             */
+            seq: number;
+            /**
+             * Subject
+             * @description The agent or run that it tells of
+             */
+            subject: string;
+            /**
+             * Type
+             * @example agent.executed
+             */
+            type: string;
+        };
+        /**
+         * BatchCounts
+         * @description How far the lines have come.
+         */
+        BatchCounts: {
+            /** Failed */
+            failed: number;
+            /** Pending */
+            pending: number;
+            /** Running */
+            running: number;
+            /** Succeeded */
+            succeeded: number;
+            /** Total */
+            total: number;
+        };
+        /**
+         * BatchList
+         * @description One page of batches, newest first.
+         */
+        BatchList: {
+            /** Items */
+            items: components["schemas"]["BatchView"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * BatchView
+         * @description A batch as its owner sees it.
+         */
+        BatchView: {
+            /** Agent Id */
+            agent_id: string;
+            /**
+             * Cost Usd
+             * @description List price of all lines; None until it is over
+             */
+            cost_usd: number | null;
+            /** @description None until the file has been read */
+            counts: components["schemas"]["BatchCounts"] | null;
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            error: components["schemas"]["Failure"] | null;
+            /** Finished At */
+            finished_at: string | null;
+            /**
+             * Format
+             * @enum {string}
+             */
+            format: "jsonl" | "csv";
+            /** Id */
+            id: string;
+            /** @description Once it is over, for 30 days */
+            results?: components["schemas"]["Results"] | null;
+            /** Started At */
+            started_at: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "waiting" | "ready" | "running" | "finished" | "failed" | "cancelled";
+            upload?: components["schemas"]["Upload"] | null;
+        };
+        /**
+         * Budget
+         * @description One month of an account: what is available, reserved and spent makes the ceiling, unless that was lowered.
+         */
+        Budget: {
+            /**
+             * Available Usd
+             * @description US dollars at list price
+             */
+            available_usd: number;
+            /**
+             * Ceiling Usd
+             * @description US dollars at list price
+             */
+            ceiling_usd: number;
+            /**
+             * Ends At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            ends_at: string;
+            /**
+             * Period
+             * @description Calendar month, UTC
+             * @example 2026-11
+             */
+            period: string;
+            /**
+             * Reserved Usd
+             * @description What executions under way may still cost
+             */
+            reserved_usd: number;
+            /**
+             * Spent Usd
+             * @description US dollars at list price
+             */
+            spent_usd: number;
+        };
+        /**
+         * BudgetConsumption
+         * @description This month's budgets: the caller's, and for administrators those that are most nearly gone.
+         */
+        BudgetConsumption: {
+            /** Items */
+            items: components["schemas"]["Consumption"][];
+            mine: components["schemas"]["Consumption"];
+        };
+        /**
+         * BulkRedriveAnswer
+         * @description What came of them.
+         */
+        BulkRedriveAnswer: {
+            /**
+             * Failed
+             * @description Tried, failed again, and open with the new reason
+             */
+            failed: components["schemas"]["DeadLetter"][];
+            /**
+             * Left
+             * @description Not done, since the time was up or a problem ended it: ask again
+             */
+            left: string[];
+            /**
+             * Next Cursor
+             * @description Send it as `cursor`, after what is `left`, for further open letters; null where there are none
+             */
+            next_cursor: string | null;
+            /** @description What ended it where it `stopped`; what is told above was done */
+            problem: components["schemas"]["Reason"] | null;
+            /** Redriven */
+            redriven: string[];
+            /**
+             * Skipped
+             * @description Closed before, busy, of another source, or without an answer in time
+             */
+            skipped: string[];
+            /**
+             * State
+             * @description more: all of these were done, and the source has further open letters
+             * @enum {string}
+             */
+            state: "done" | "more" | "time_is_up" | "stopped";
+        };
+        /**
+         * BulkRedriveRequest
+         * @description Which open letters to redrive: those named, or a hundred of a source, the newest first.
+         */
+        BulkRedriveRequest: {
+            /** Cursor */
+            cursor?: string | null;
+            /** Ids */
+            ids?: string[] | null;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "relay-bus" | "relay-kafka" | "projections" | "webhooks" | "tracking" | "triggers" | "mails" | "personal-data";
+        };
+        /**
+         * CaseResult
+         * @description How the agent did in one case.
+         */
+        CaseResult: {
+            /**
+             * Cached
+             * @description The answer was that of an earlier, equal execution
+             * @default false
+             */
+            cached: boolean;
+            /** Case */
+            case: string;
+            /**
+             * Checks
+             * @default []
+             */
+            checks: components["schemas"]["Check"][];
+            /**
+             * Cost Usd
+             * @description US dollars at list price
+             * @default 0
+             */
+            cost_usd: number;
+            /**
+             * Duration Ms
+             * @default 0
+             */
+            duration_ms: number;
+            /** @description Why there was no answer to check */
+            error?: components["schemas"]["Failure"] | null;
+            /**
+             * Execution Id
+             * @description Of the caller's executions; None where there is none
+             */
+            execution_id?: string | null;
+            /**
+             * Passed
+             * @description All checks passed, and the judge, where asked, does not call it wrong
+             */
+            passed: boolean;
+            /**
+             * Unjudged
+             * @description Why there is no verdict although one was asked for
+             */
+            unjudged?: string | null;
+            /** @description None where no judge was asked */
+            verdict?: components["schemas"]["Verdict"] | null;
+            /**
+             * Why
+             * @description What goes wrong for somebody if it is answered wrongly
+             */
+            why: string;
+        };
+        /**
+         * CeilingRequest
+         * @description A ceiling in USD a calendar month (UTC).
+         */
+        CeilingRequest: {
+            /**
+             * Ceiling Usd
+             * @description null gives back the default
+             * @example 250
+             */
+            ceiling_usd: number | null;
+        };
+        /**
+         * ChangePasswordRequest
+         * @description The current password, and the one to use from now on.
+         */
+        ChangePasswordRequest: {
+            /** Current Password */
+            current_password: string;
+            /**
+             * Password
+             * @description At least 15 characters of any kind; several words make a good one
+             * @example correct horse battery staple
+             */
+            password: string;
+        };
+        /**
+         * Check
+         * @description One deterministic check of one answer.
+         */
+        Check: {
+            /**
+             * Found
+             * @description What the answer had there, cut to 200 characters
+             */
+            found?: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "schema" | "expected" | "fact" | "forbidden";
+            /** Passed */
+            passed: boolean;
+            /**
+             * Wanted
+             * @description What the answer had to be, to say, or not to say
+             */
+            wanted: string;
+        };
+        /**
+         * CheckView
+         * @description One part of a decision.
+         */
+        CheckView: {
+            /**
+             * By
+             * @description Roles that allow it, or denials that forbid it
+             */
+            by: string[];
+            /**
+             * Check
+             * @enum {string}
+             */
+            check: "role" | "agents_of_roles" | "scope" | "agents_of_key" | "denials";
+            /** Passed */
+            passed: boolean;
+        };
+        /**
+         * CheckedWorkflow
+         * @description What a spec would become; nothing was stored.
+         */
+        CheckedWorkflow: {
+            /**
+             * Agents
+             * @description Ids of the agents it executes
+             */
+            agents: string[];
+            /**
+             * Asl
+             * @description Amazon States Language
+             */
+            asl: {
+                [key: string]: unknown;
+            };
+            /**
+             * Bytes
+             * @description Size of `asl`; a state machine takes 1 MB
+             */
+            bytes: number;
+            graph: components["schemas"]["Graph"];
+            /** Input Schema */
+            input_schema: {
+                [key: string]: unknown;
+            };
+            /**
+             * Output Schema
+             * @description null where it cannot be derived
+             */
+            output_schema: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * Consumption
+         * @description How much of a month's budget is gone.
+         */
+        Consumption: {
+            budget: components["schemas"]["Budget"];
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @description user or agent
+             */
+            kind: string;
+            /**
+             * Name
+             * @description The user's e-mail address
+             */
+            name: string | null;
+            /**
+             * Projected Usd
+             * @description What the month costs if it goes on as it began
+             */
+            projected_usd: number;
+            /**
+             * Used Share
+             * @description Spent and reserved, of the ceiling; null for a ceiling of zero
+             */
+            used_share: number | null;
+        };
+        /**
+         * ControlPlaneHealth
+         * @description The function answers. What it depends on is not asked: a look at the database would wake it from its pause.
+         */
+        ControlPlaneHealth: {
+            /**
+             * Status
+             * @default healthy
+             * @constant
+             */
+            status: "healthy";
+        };
+        /**
+         * CreateSessionRequest
+         * @description A new conversation.
+         */
+        CreateSessionRequest: {
+            /**
+             * Agent Id
+             * @description An agent whose `memory` is not `none`
+             * @example it-service-desk/remote-access-failure-isolator
+             */
+            agent_id: string;
+            /**
+             * Title
+             * @description What to call it, kept as it is; by default, the first input's gist
+             */
+            title?: string | null;
+        };
+        /**
+         * DataRequest
+         * @description An export or erasure of all data about a person, and how far it is.
+         */
+        DataRequest: {
+            /**
+             * Asked At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            asked_at: string;
+            /**
+             * Counts
+             * @description How much was exported or erased, by kind
+             */
+            counts: {
+                [key: string]: number;
+            };
+            /** Finished At */
+            finished_at: string | null;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "export" | "erasure";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done";
+            /**
+             * Step
+             * @description What is being worked on; empty before and after
+             */
+            step: string;
+            /**
+             * Updated At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            updated_at: string;
+            /**
+             * Url
+             * @description Where the finished export, a ZIP file, can be fetched for five minutes
+             */
+            url?: string | null;
+        };
+        /**
+         * DataRequestList
+         * @description The requests about a person, the newest first.
+         */
+        DataRequestList: {
+            /** Items */
+            items: components["schemas"]["DataRequest"][];
+        };
+        /**
+         * DeadLetter
+         * @description One piece of work that was given up.
+         */
+        DeadLetter: {
+            /**
+             * Arrived At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            arrived_at: string;
+            /**
+             * Changed At
+             * @description When somebody last redrove or discarded it
+             */
+            changed_at: string | null;
+            /**
+             * Changed By
+             * @description The user who did
+             */
+            changed_by: string | null;
+            /**
+             * Code
+             * @description Why it failed, in a word that programs can compare
+             */
+            code: string;
+            /**
+             * Event Id
+             * @description The event that it was about, where that is known
+             */
+            event_id: string | null;
+            /**
+             * Failed At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            failed_at: string;
+            /** Id */
+            id: string;
+            /**
+             * Message
+             * @description Why it failed
+             */
+            message: string;
+            /**
+             * Note
+             * @description Why it was discarded
+             */
+            note: string | null;
+            /**
+             * Source
+             * @description Whose work failed
+             * @example webhooks
+             */
+            source: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "redriven" | "discarded";
+            /**
+             * Subject
+             * @description The agent or run that the event tells of
+             */
+            subject: string | null;
+            /** Tries */
+            tries: number;
+            /**
+             * Type
+             * @description The event's type
+             */
+            type: string | null;
+        };
+        /**
+         * DeadLetterDetail
+         * @description A dead letter with what its work was, credentials masked.
+         */
+        DeadLetterDetail: {
+            /**
+             * Arrived At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            arrived_at: string;
+            /**
+             * Changed At
+             * @description When somebody last redrove or discarded it
+             */
+            changed_at: string | null;
+            /**
+             * Changed By
+             * @description The user who did
+             */
+            changed_by: string | null;
+            /**
+             * Code
+             * @description Why it failed, in a word that programs can compare
+             */
+            code: string;
+            /**
+             * Event Id
+             * @description The event that it was about, where that is known
+             */
+            event_id: string | null;
+            /**
+             * Failed At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            failed_at: string;
+            /** Id */
+            id: string;
+            /**
+             * Message
+             * @description Why it failed
+             */
+            message: string;
+            /**
+             * Note
+             * @description Why it was discarded
+             */
+            note: string | null;
+            /** Payload */
+            payload: {
+                [key: string]: unknown;
+            };
+            /**
+             * Source
+             * @description Whose work failed
+             * @example webhooks
+             */
+            source: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "redriven" | "discarded";
+            /**
+             * Subject
+             * @description The agent or run that the event tells of
+             */
+            subject: string | null;
+            /** Tries */
+            tries: number;
+            /**
+             * Type
+             * @description The event's type
+             */
+            type: string | null;
+        };
+        /**
+         * DeadLetterPage
+         * @description One page of dead letters, the newest first.
+         */
+        DeadLetterPage: {
+            /** Items */
+            items: components["schemas"]["DeadLetter"][];
+            /**
+             * Next Cursor
+             * @description Send it as `cursor` for the next page; null on the last one
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * DecideRequest
+         * @description A decision. It counts once.
+         */
+        DecideRequest: {
+            /** Comment */
+            comment?: string | null;
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "approved" | "rejected";
+            /**
+             * Form
+             * @description As `form` of the approval asks for
+             */
+            form?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * DecideToolCallRequest
+         * @description A decision on one call of a tool.
+         */
+        DecideToolCallRequest: {
+            /** Comment */
+            comment?: string | null;
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "approved" | "declined";
+        };
+        /**
+         * Delivery
+         * @description One event on its way to one webhook.
+         */
+        Delivery: {
+            /**
+             * Attempts
+             * @default []
+             */
+            attempts: components["schemas"]["Attempt"][];
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /**
+             * Id
+             * @description The event's id, which the receiver finds in the header `webhook-id`
+             */
+            id: string;
+            /**
+             * Next At
+             * @description When it is tried again
+             */
+            next_at: string | null;
+            /**
+             * State
+             * @description failed: given up after the last try; cancelled: the webhook was disabled or deleted meanwhile
+             * @enum {string}
+             */
+            state: "pending" | "delivered" | "failed" | "cancelled";
+            /**
+             * Subject
+             * @description The agent or run that it tells of
+             */
+            subject: string;
+            /**
+             * Type
+             * @description The event's type
+             * @example workflow.failed
+             */
+            type: string;
+            /** Webhook Id */
+            webhook_id: string;
+        };
+        /**
+         * DeliveryPage
+         * @description One page of deliveries, the newest event first.
+         */
+        DeliveryPage: {
+            /** Items */
+            items: components["schemas"]["Delivery"][];
+            /**
+             * Next Cursor
+             * @description Send it as `cursor` for the next page; null on the last one
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * DiscardRequest
+         * @description Why the work is not done again.
+         */
+        DiscardRequest: {
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * Diversion
+         * @description A task that sounds near but belongs to another agent.
+         */
+        Diversion: {
+            /** Ask */
+            ask: string;
+            /**
+             * Instead
+             * @description The agent that does it: group/name
+             */
+            instead: string;
+        };
+        /**
+         * Edge
+         * @description What may follow what; `label` says when.
+         */
+        Edge: {
+            /** Label */
+            label?: string | null;
+            /** Source */
+            source: string;
+            /** Target */
+            target: string;
+        };
+        /**
+         * EraseMeRequest
+         * @description The password, as a proof that it is you.
+         */
+        EraseMeRequest: {
+            /** Password */
+            password: string;
+        };
+        /**
+         * ErrorFigures
+         * @description How often executions of an agent failed for one reason.
+         */
+        ErrorFigures: {
+            /** Agent Id */
+            agent_id: string;
+            /** Code */
+            code: string;
+            /** Count */
+            count: number;
+            /** Group */
+            group: string;
+            /**
+             * Share
+             * @description Of all failures in the range
+             */
+            share: number;
+        };
+        /**
+         * Errors
+         * @description Reasons of failures, the most frequent first.
+         */
+        Errors: {
+            /**
+             * As Of
+             * @description When the newest event counted here occurred; null before the first
+             */
+            as_of: string | null;
+            /**
+             * Complete
+             * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
+             */
+            complete: boolean;
+            /**
+             * End
+             * Format: date-time
+             * @description The first moment after it
+             */
+            end: string;
+            /** Items */
+            items: components["schemas"]["ErrorFigures"][];
+            /**
+             * Start
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            start: string;
+        };
+        /**
+         * Escalation
+         * @description What the agent hands to a person: the rule of its guardrails that was met, and why.
+         */
+        Escalation: {
+            /** Reason */
+            reason: string;
+            /** Rule */
+            rule: string;
+        };
+        /**
+         * Evaluation
+         * @description An evaluation with the result of each case.
+         */
+        Evaluation: {
+            /** Agent Id */
+            agent_id: string;
+            /** Agent Version */
+            agent_version: string;
+            /**
+             * Cases
+             * @description How many were run
+             * @default 0
+             */
+            cases: number;
+            /**
+             * Cost Usd
+             * @description List price of the answers and of the judge, in US dollars
+             * @default 0
+             */
+            cost_usd: number;
+            error?: components["schemas"]["Failure"] | null;
+            /** Finished At */
+            finished_at?: string | null;
+            /** Id */
+            id: string;
+            /**
+             * Judge
+             * @description Whether a judge reads the answers as well
+             */
+            judge: boolean;
+            /**
+             * Passed
+             * @default 0
+             */
+            passed: number;
+            /**
+             * Provider
+             * @description Who answered; `offline` is no real model
+             */
+            provider?: string | null;
+            /**
+             * Results
+             * @default []
+             */
+            results: components["schemas"]["CaseResult"][];
+            /**
+             * Started At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            started_at: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "finished" | "failed";
+        };
+        /**
+         * EvaluationPage
+         * @description One page of evaluations, newest first.
+         */
+        EvaluationPage: {
+            /** Items */
+            items: components["schemas"]["EvaluationSummary"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * EvaluationSummary
+         * @description What a list shows of an evaluation.
+         */
+        EvaluationSummary: {
+            /** Agent Id */
+            agent_id: string;
+            /** Agent Version */
+            agent_version: string;
+            /**
+             * Cases
+             * @description How many were run
+             * @default 0
+             */
+            cases: number;
+            /**
+             * Cost Usd
+             * @description List price of the answers and of the judge, in US dollars
+             * @default 0
+             */
+            cost_usd: number;
+            error?: components["schemas"]["Failure"] | null;
+            /** Finished At */
+            finished_at?: string | null;
+            /** Id */
+            id: string;
+            /**
+             * Judge
+             * @description Whether a judge reads the answers as well
+             */
+            judge: boolean;
+            /**
+             * Passed
+             * @default 0
+             */
+            passed: number;
+            /**
+             * Provider
+             * @description Who answered; `offline` is no real model
+             */
+            provider?: string | null;
+            /**
+             * Started At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            started_at: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "finished" | "failed";
+        };
+        /**
+         * EventRequest
+         * @description What to run after: facts about my own executions and runs, which the platform tells.
+         */
+        EventRequest: {
+            /**
+             * Match
+             * @description Fields of the event's `data` with the values that they may have, such as agent_id
+             * @default {}
+             * @example {
+             *       "agent_id": [
+             *         "finance-accounting/three-way-match-checker"
+             *       ],
+             *       "status": [
+             *         "failed"
+             *       ]
+             *     }
+             */
+            match: {
+                [key: string]: (string | number | boolean)[];
+            };
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "agent.executed" | "workflow.started" | "workflow.completed" | "workflow.failed";
+        };
+        /**
+         * EventView
+         * @description What it runs after.
+         */
+        EventView: {
+            /** Match */
+            match: {
+                [key: string]: (string | number | boolean)[];
+            };
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "agent.executed" | "workflow.started" | "workflow.completed" | "workflow.failed";
+        };
+        /**
+         * Example
+         * @description One realistic input and the answer an expert would give; both valid against the schemas.
+         */
+        Example: {
+            /** Input */
+            input: {
+                [key: string]: unknown;
+            };
+            /** Output */
+            output: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * ExecuteRequest
+         * @description What to execute an agent with.
+         */
+        ExecuteRequest: {
+            /**
+             * Input
+             * @description Matches the agent's input schema
+             */
+            input: {
+                [key: string]: unknown;
+            };
+            /**
+             * Session Id
+             * @description The conversation that this is the next turn of
+             */
+            session_id?: string | null;
+            /**
+             * Tool Approval
+             * @description The approved call of a tool that the agent may make now: `approval_id` of the request before
+             */
+            tool_approval?: string | null;
+        };
+        /**
+         * Execution
+         * @description One execution whole.
+         */
+        Execution: {
+            /** Agent Id */
+            agent_id: string;
+            /** Agent Version */
+            agent_version: string;
+            /**
+             * Batch Id
+             * @description The batch that this is a line of
+             */
+            batch_id: string | null;
+            /**
+             * Cached
+             * @description Answered with the output of an earlier, equal execution
+             * @default false
+             */
+            cached: boolean;
+            /**
+             * Cost Usd
+             * @description US dollars at list price
+             */
+            cost_usd: number;
+            /**
+             * Delegated Cost Usd
+             * @description What the agents cost that this one put to work; each has its own execution
+             * @default 0
+             */
+            delegated_cost_usd: number;
+            /**
+             * Duration Ms
+             * @description Milliseconds from acceptance to the end of the run
+             */
+            duration_ms: number;
+            error: components["schemas"]["Failure"] | null;
+            /** @description Set when a person must decide */
+            escalation: components["schemas"]["Escalation"] | null;
+            /**
+             * Finished At
+             * @description None as long as it is queued or running
+             */
+            finished_at: string | null;
+            /** Id */
+            id: string;
+            /** Input */
+            input: {
+                [key: string]: unknown;
+            };
+            /**
+             * Key Id
+             * @description The API key that it was asked with; null for a person
+             */
+            key_id: string | null;
+            /**
+             * Model
+             * @description The model that was asked for
+             */
+            model: string;
+            /** Output */
+            output: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Owner
+             * @description Id of the user who asked
+             */
+            owner: string;
+            /**
+             * Parent Id
+             * @description The execution whose agent put this one to work
+             */
+            parent_id: string | null;
+            /**
+             * Provider
+             * @description Who answered; `offline` is no real model
+             * @enum {string}
+             */
+            provider: "anthropic" | "bedrock" | "offline";
+            /**
+             * Redactions
+             * @description How many pieces of personal data were taken out of input and output, by kind
+             * @default {}
+             */
+            redactions: {
+                [key: string]: number;
+            };
+            /**
+             * Run Id
+             * @description The run of a workflow that this is a part of
+             */
+            run_id: string | null;
+            /**
+             * Session Id
+             * @description The conversation that this is a turn of
+             */
+            session_id: string | null;
+            /**
+             * Started At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            started_at: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            /**
+             * Step Id
+             * @description The step of that run
+             */
+            step_id: string | null;
+            /**
+             * Tool Approval Id
+             * @description The request for approval that it ended with; null unless a person must decide on one
+             */
+            tool_approval_id: string | null;
+            /**
+             * Tool Calls
+             * @description How often the model called a tool
+             */
+            tool_calls: number;
+            /** Trace Id */
+            trace_id: string;
+            usage: components["schemas"]["TokenUsage"];
+        };
+        /**
+         * ExecutionPage
+         * @description One page of executions, newest first.
+         */
+        ExecutionPage: {
+            /** Items */
+            items: components["schemas"]["ExecutionSummary"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * ExecutionSummary
+         * @description What a list shows of an execution.
+         */
+        ExecutionSummary: {
+            /** Agent Id */
+            agent_id: string;
+            /** Agent Version */
+            agent_version: string;
+            /**
+             * Batch Id
+             * @description The batch that this is a line of
+             */
+            batch_id: string | null;
+            /**
+             * Cached
+             * @description Answered with the output of an earlier, equal execution
+             * @default false
+             */
+            cached: boolean;
+            /**
+             * Cost Usd
+             * @description US dollars at list price
+             */
+            cost_usd: number;
+            /**
+             * Delegated Cost Usd
+             * @description What the agents cost that this one put to work; each has its own execution
+             * @default 0
+             */
+            delegated_cost_usd: number;
+            /**
+             * Duration Ms
+             * @description Milliseconds from acceptance to the end of the run
+             */
+            duration_ms: number;
+            /** @description Set when a person must decide */
+            escalation: components["schemas"]["Escalation"] | null;
+            /** Id */
+            id: string;
+            /**
+             * Key Id
+             * @description The API key that it was asked with; null for a person
+             */
+            key_id: string | null;
+            /**
+             * Model
+             * @description The model that was asked for
+             */
+            model: string;
+            /**
+             * Parent Id
+             * @description The execution whose agent put this one to work
+             */
+            parent_id: string | null;
+            /**
+             * Provider
+             * @description Who answered; `offline` is no real model
+             * @enum {string}
+             */
+            provider: "anthropic" | "bedrock" | "offline";
+            /**
+             * Run Id
+             * @description The run of a workflow that this is a part of
+             */
+            run_id: string | null;
+            /**
+             * Session Id
+             * @description The conversation that this is a turn of
+             */
+            session_id: string | null;
+            /**
+             * Started At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            started_at: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            /**
+             * Step Id
+             * @description The step of that run
+             */
+            step_id: string | null;
+        };
+        /**
+         * ExplainRequest
+         * @description A question: may I, or may somebody else, do this?
+         */
+        ExplainRequest: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "account:manage" | "agents:execute" | "agents:read" | "agents:switch" | "analytics:read" | "approvals:decide" | "audit:read" | "batches:run" | "budgets:manage" | "budgets:read" | "dead-letters:manage" | "executions:read" | "keys:manage" | "metrics:read" | "policies:manage" | "sessions:use" | "triggers:manage" | "users:manage" | "webhooks:manage" | "workflows:read" | "workflows:run" | "workflows:write";
+            /**
+             * Agent Id
+             * @description Which agent it is done to, for actions that are done to one
+             * @example finance-accounting/three-way-match-checker
+             */
+            agent_id?: string | null;
+            /**
+             * At
+             * @description As if asked then; left out, now
+             */
+            at?: string | null;
+            /**
+             * Cost Usd
+             * @description What an execution may cost; left out, that of the agent's example
+             */
+            cost_usd?: number | null;
+            /**
+             * Source Ip
+             * @description As if asked from there; left out, from where you ask
+             */
+            source_ip?: string | null;
+            /**
+             * User
+             * @description Id or e-mail address of somebody else; for administrators
+             */
+            user?: string | null;
+        };
+        /**
+         * Explanation
+         * @description A decision and why it is so.
+         */
+        Explanation: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "account:manage" | "agents:execute" | "agents:read" | "agents:switch" | "analytics:read" | "approvals:decide" | "audit:read" | "batches:run" | "budgets:manage" | "budgets:read" | "dead-letters:manage" | "executions:read" | "keys:manage" | "metrics:read" | "policies:manage" | "sessions:use" | "triggers:manage" | "users:manage" | "webhooks:manage" | "workflows:read" | "workflows:run" | "workflows:write";
+            /** Agent Id */
+            agent_id: string | null;
+            /** Allowed */
+            allowed: boolean;
+            /**
+             * Checks
+             * @description In the order in which they are looked at
+             */
+            checks: components["schemas"]["CheckView"][];
+            /** Cost Usd */
+            cost_usd: number | null;
+            /** @description What the next version would decide, where there is one */
+            next: components["schemas"]["NextDecision"] | null;
+            /** Reasons */
+            reasons: string[];
+            /** Roles */
+            roles: string[];
+            /**
+             * Rules
+             * @description What decided: `role:…`, `denial:…`, or what is missing
+             * @example [
+             *       "role"
+             *     ]
+             */
+            rules: string[];
+            /** Tags */
+            tags: string[];
+            /** User Id */
+            user_id: string;
+            /** Version */
+            version: string;
+        };
+        /**
+         * Facets
+         * @description How many of the matching agents have which value; a filter's own counts leave that filter out.
+         */
+        Facets: {
+            /**
+             * Group
+             * @description Agents by group, the most frequent first
+             */
+            group: {
+                [key: string]: number;
+            };
+            /**
+             * Model
+             * @description Agents by model tier, the most frequent first
+             */
+            model: {
+                [key: string]: number;
+            };
+            /**
+             * Tag
+             * @description Agents by tag, the most frequent first
+             */
+            tag: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * FailedRun
+         * @description A run that failed or was stopped.
+         */
+        FailedRun: {
+            /** Cost Usd */
+            cost_usd: number | null;
+            /** Error Code */
+            error_code: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            /** Run Id */
+            run_id: string;
+            /**
+             * Started At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            started_at: string;
+            /** Status */
+            status: string;
+            /** Workflow Id */
+            workflow_id: string;
+            /** Workflow Name */
+            workflow_name: string;
+        };
+        /**
+         * Failure
+         * @description Why an execution failed: a stable code of the error table and a sentence.
+         */
+        Failure: {
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+        };
+        /**
+         * ForgotPasswordRequest
+         * @description The address of the account.
+         */
+        ForgotPasswordRequest: {
+            /**
+             * Email
+             * @description E-mail address of the account
+             * @example ada@example.com
+             */
+            email: string;
+        };
+        /**
+         * Graph
+         * @description Nodes in the order of the spec, `start` first and `end` last.
+         */
+        Graph: {
+            /** Edges */
+            edges: components["schemas"]["Edge"][];
+            /** Nodes */
+            nodes: components["schemas"]["Node"][];
+        };
+        /**
+         * Group
+         * @description A domain whose agents share one Lambda function; `agents` is their number.
+         */
+        Group: {
+            /** Agents */
+            agents: number;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Summary */
+            summary: string;
+        };
+        /**
+         * GroupFigures
+         * @description The executions of one group's agents.
+         */
+        GroupFigures: {
+            /** Cache Read Tokens */
+            cache_read_tokens: number;
+            /** Cache Write Tokens */
+            cache_write_tokens: number;
+            /**
+             * Cached
+             * @description Answered with the output of an earlier, equal execution
+             */
+            cached: number;
+            /** Cancelled */
+            cancelled: number;
+            /**
+             * Cost Usd
+             * @description US dollars at list price
+             */
+            cost_usd: number;
+            /**
+             * Escalated
+             * @description Handed to a person
+             */
+            escalated: number;
+            /** Executions */
+            executions: number;
+            /** Failed */
+            failed: number;
+            /** Group */
+            group: string;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Output Tokens */
+            output_tokens: number;
+            /** Succeeded */
+            succeeded: number;
+            /**
+             * Success Share
+             * @description Of what is over and was not cancelled; null for none
+             */
+            success_share: number | null;
+            /** Tool Calls */
+            tool_calls: number;
+        };
+        /**
+         * GroupList
+         * @description Every group, by name.
+         */
+        GroupList: {
+            /** Items */
+            items: components["schemas"]["Group"][];
+        };
+        /**
+         * Groups
+         * @description Groups of agents, the dearest first.
+         */
+        Groups: {
+            /**
+             * As Of
+             * @description When the newest event counted here occurred; null before the first
+             */
+            as_of: string | null;
+            /**
+             * Complete
+             * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
+             */
+            complete: boolean;
+            /**
+             * End
+             * Format: date-time
+             * @description The first moment after it
+             */
+            end: string;
+            /** Items */
+            items: components["schemas"]["GroupFigures"][];
+            /**
+             * Start
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            start: string;
+        };
+        /**
+         * Guardrails
+         * @description What this task declines, what it hands to a person, and how personal data is treated.
+         */
+        Guardrails: {
+            /**
+             * Escalate
+             * @default []
+             */
+            escalate: string[];
+            /**
+             * Pii
+             * @default redact
+             * @enum {string}
+             */
+            pii: "redact" | "allow";
+            /**
+             * Refuse
+             * @default []
+             */
+            refuse: string[];
+        };
+        /**
+         * Invitation
+         * @description Somebody who was invited and has not come yet.
+         */
+        Invitation: {
+            /**
+             * Email
+             * @description E-mail address of the account
+             * @example ada@example.com
+             */
+            email: string;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description Until when the link of the last letter is good
+             */
+            expires_at: string;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Roles */
+            roles: string[];
+            /**
+             * Sent At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            sent_at: string;
+        };
+        /**
+         * InvitationPage
+         * @description One page of invitations, by address.
+         */
+        InvitationPage: {
+            /** Items */
+            items: components["schemas"]["Invitation"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * KeyUse
+         * @description One month of an API key. Its owner's budget limits it as well.
+         */
+        KeyUse: {
+            /**
+             * Ceiling Usd
+             * @description null where only the owner's budget limits it
+             */
+            ceiling_usd: number | null;
+            /**
+             * Period
+             * @description Calendar month, UTC
+             * @example 2026-11
+             */
+            period: string;
+            /**
+             * Spent Usd
+             * @description US dollars at list price
+             */
+            spent_usd: number;
+        };
+        /**
+         * Latency
+         * @description All together, and each agent or model, the slowest (95 %) first.
+         */
+        Latency: {
+            /**
+             * As Of
+             * @description When the newest event counted here occurred; null before the first
+             */
+            as_of: string | null;
+            /**
+             * Complete
+             * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
+             */
+            complete: boolean;
+            /**
+             * End
+             * Format: date-time
+             * @description The first moment after it
+             */
+            end: string;
+            /** Items */
+            items: components["schemas"]["SpeedFigures"][];
+            overall: components["schemas"]["Speeds"];
+            /**
+             * Start
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            start: string;
+        };
+        /**
+         * Limits
+         * @description Bounds of one execution and of one principal's use.
+         */
+        Limits: {
+            /**
+             * Cache Scope
+             * @description Who may get a cached answer: the same user only, or everybody
+             * @default user
+             * @enum {string}
+             */
+            cache_scope: "user" | "shared";
+            /**
+             * Cache Ttl Seconds
+             * @description How long an equal input gets the same answer; 0 for never
+             * @default 0
+             */
+            cache_ttl_seconds: number;
+            /** Max Cost Usd */
+            max_cost_usd?: number | null;
+            /**
+             * Max Tokens
+             * @description Tokens per execution, prompts and answers of all rounds
+             * @default 1000000
+             */
+            max_tokens: number;
+            /**
+             * Max Tool Rounds
+             * @description Answers of the model that may call tools
+             * @default 11
+             */
+            max_tool_rounds: number;
+            /** Monthly Cost Usd */
+            monthly_cost_usd?: number | null;
+            /** Rate Per Minute */
+            rate_per_minute?: number | null;
+            /**
+             * Timeout Seconds
+             * @description Seconds for the whole execution
+             * @default 120
+             */
+            timeout_seconds: number;
+        };
+        /**
+         * LoginRequest
+         * @description Address and password of an account.
+         */
+        LoginRequest: {
+            /**
+             * Email
+             * @description E-mail address of the account
+             * @example ada@example.com
+             */
+            email: string;
+            /**
+             * Password
+             * @example correct horse battery staple
+             */
+            password: string;
+        };
+        /**
+         * LogoutRequest
+         * @description Optionally another session to end as well.
+         */
+        LogoutRequest: {
+            /** Refresh Token */
+            refresh_token?: string | null;
+        };
+        /**
+         * NewApiKey
+         * @description A key that is to be made.
+         */
+        NewApiKey: {
+            /**
+             * Agents
+             * @description Left out, every agent that its owner may reach
+             */
+            agents?: string[] | null;
+            /**
+             * Budget Usd
+             * @description USD a calendar month (UTC) that it may spend; null leaves it to its owner's budget alone
+             * @example 25
+             */
+            budget_usd?: number | null;
+            /**
+             * Expires In Days
+             * @description Days from now until it expires
+             * @default 90
+             */
+            expires_in_days: number;
+            /**
+             * Name
+             * @description What it is for
+             * @example Nightly invoices
+             */
+            name: string;
+            /**
+             * Scopes
+             * @description What it may do, as far as its owner may: agents:execute, agents:read, agents:switch, analytics:read, approvals:decide, audit:read, batches:run, budgets:manage, budgets:read, dead-letters:manage, executions:read, metrics:read, policies:manage, sessions:use, triggers:manage, webhooks:manage, workflows:read, workflows:run, workflows:write; `workflows:*` is every action on workflows
+             * @example [
+             *       "agents:execute",
+             *       "executions:read"
+             *     ]
+             */
+            scopes: string[];
+        };
+        /**
+         * NewBatch
+         * @description Which agent, and what its inputs come as. With `inputs` or `content` there is nothing to upload.
+         */
+        NewBatch: {
+            /** Agent Id */
+            agent_id: string;
+            /** Content */
+            content?: string | null;
+            /**
+             * Format
+             * @description jsonl: one input a line; csv: a header names the fields
+             * @default jsonl
+             * @enum {string}
+             */
+            format: "jsonl" | "csv";
+            /** Inputs */
+            inputs?: {
+                [key: string]: unknown;
+            }[] | null;
+        };
+        /**
+         * NewEvaluation
+         * @description Which agent is evaluated, and how.
+         */
+        NewEvaluation: {
+            /** Agent Id */
+            agent_id: string;
+            /**
+             * Judge
+             * @description Whether a judge reads the answers too, as executions of its own
+             * @default false
+             */
+            judge: boolean;
+            /**
+             * Version
+             * @description One that was deployed; left out, today's
+             */
+            version?: string | null;
+        };
+        /**
+         * NewInvitation
+         * @description Whom to invite, and what they will be.
+         */
+        NewInvitation: {
+            /**
+             * Email
+             * @description E-mail address of the account
+             * @example ada@example.com
+             */
+            email: string;
+            /**
+             * Name
+             * @example Ada Lovelace
+             */
+            name: string;
+            /**
+             * Roles
+             * @description admin, operator, author, user, viewer
+             * @example [
+             *       "user"
+             *     ]
+             */
+            roles: string[];
+        };
+        /**
+         * NewSwitch
+         * @description On, or off for a reason.
+         */
+        NewSwitch: {
+            /** On */
+            on: boolean;
+            /**
+             * Reason
+             * @description What whoever wants to execute it is told; needed to switch it off
+             */
+            reason?: string | null;
+        };
+        /**
+         * NewTrigger
+         * @description A workflow that is run by itself: by the clock, or after an event.
+         */
+        NewTrigger: {
+            event?: components["schemas"]["EventRequest"] | null;
+            /**
+             * Input
+             * @description The input of each run: a template that may refer to `${schedule.time}`, or to the event, as in `${event.data.agent_id}`
+             * @default {}
+             * @example {
+             *       "day": "${schedule.time}"
+             *     }
+             */
+            input: {
+                [key: string]: unknown;
+            };
+            schedule?: components["schemas"]["ScheduleRequest"] | null;
+            /**
+             * Title
+             * @description What to call it
+             */
+            title?: string | null;
+            /**
+             * Workflow Id
+             * @example 019ab2c4-7d10-7c3e-9f52-6f1f0f3a9b11
+             */
+            workflow_id: string;
+        };
+        /**
+         * NewWebhook
+         * @description An address that is told of events.
+         */
+        NewWebhook: {
+            /**
+             * Description
+             * @description What it is for
+             * @default
+             */
+            description: string;
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled: boolean;
+            /**
+             * Events
+             * @description Types of events to be told of
+             */
+            events: ("agent.executed" | "workflow.started" | "workflow.completed" | "workflow.failed")[];
+            /**
+             * Match
+             * @description Fields of the events' `data` with the values that they may have; a field must be one of every type in `events`
+             * @default {}
+             * @example {
+             *       "status": [
+             *         "failed"
+             *       ]
+             *     }
+             */
+            match: {
+                [key: string]: (string | number | boolean)[];
+            };
+            /**
+             * Platform Wide
+             * @description Everybody's events, not only mine; for administrators
+             * @default false
+             */
+            platform_wide: boolean;
+            /**
+             * Url
+             * @description Where events are sent by POST: https, port 443 or 8443, a host of the public internet
+             * @example https://hooks.example.com/agents
+             */
+            url: string;
+        };
+        /**
+         * NextDecision
+         * @description The decision of the version that is not enforced yet.
+         */
+        NextDecision: {
+            /** Allowed */
+            allowed: boolean;
+            /** Reasons */
+            reasons: string[];
+            /** Rules */
+            rules: string[];
+            /** Version */
+            version: string;
+        };
+        /**
+         * Node
+         * @description A step, or where the run begins and ends. `parent` is the id of the step that holds it, `group` the branch or
+         *     case of that step.
+         */
+        Node: {
+            /** Agent */
+            agent?: string | null;
+            /** Group */
+            group?: string | null;
+            /** Id */
+            id: string;
+            /** Kind */
+            kind: string;
+            /** Parent */
+            parent?: string | null;
+            /** Title */
+            title: string;
+        };
+        /**
+         * Overview
+         * @description The range, and the one just as long before it.
+         */
+        Overview: {
+            /**
+             * As Of
+             * @description When the newest event counted here occurred; null before the first
+             */
+            as_of: string | null;
+            before: components["schemas"]["Period"];
+            /**
+             * Complete
+             * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
+             */
+            complete: boolean;
+            /**
+             * End
+             * Format: date-time
+             * @description The first moment after it
+             */
+            end: string;
+            now: components["schemas"]["Period"];
+            /**
+             * Start
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            start: string;
+        };
+        /**
+         * Period
+         * @description All executions of a range.
+         */
+        Period: {
+            /** Cache Read Tokens */
+            cache_read_tokens: number;
+            /** Cache Write Tokens */
+            cache_write_tokens: number;
+            /**
+             * Cached
+             * @description Answered with the output of an earlier, equal execution
+             */
+            cached: number;
+            /** Cancelled */
+            cancelled: number;
+            /**
+             * Cost Usd
+             * @description US dollars at list price
+             */
+            cost_usd: number;
+            /**
+             * Escalated
+             * @description Handed to a person
+             */
+            escalated: number;
+            /** Executions */
+            executions: number;
+            /** Failed */
+            failed: number;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Output Tokens */
+            output_tokens: number;
+            /**
+             * P50 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p50_ms: number | null;
+            /**
+             * P95 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p95_ms: number | null;
+            /**
+             * P99 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p99_ms: number | null;
+            /** Succeeded */
+            succeeded: number;
+            /**
+             * Success Share
+             * @description Of what is over and was not cancelled; null for none
+             */
+            success_share: number | null;
+            /** Tool Calls */
+            tool_calls: number;
+        };
+        /**
+         * Person
+         * @description An account as administrators see it.
+         */
+        Person: {
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /** Disabled At */
+            disabled_at: string | null;
+            /**
+             * Email
+             * @description E-mail address of the account
+             * @example ada@example.com
+             */
+            email: string;
+            /** Email Verified */
+            email_verified: boolean;
+            /**
+             * Id
+             * @example 019ab2c4-7d10-7c3e-9f52-6f1f0f3a9b11
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Roles */
+            roles: string[];
+            /**
+             * Status
+             * @description erasing: it is being deleted with its data
+             * @enum {string}
+             */
+            status: "active" | "disabled" | "erasing";
+        };
+        /**
+         * PersonPage
+         * @description One page of people, by address.
+         */
+        PersonPage: {
+            /** Items */
+            items: components["schemas"]["Person"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Point
+         * @description All executions of one hour or day.
+         */
+        Point: {
+            /** Cache Read Tokens */
+            cache_read_tokens: number;
+            /** Cache Write Tokens */
+            cache_write_tokens: number;
+            /**
+             * Cached
+             * @description Answered with the output of an earlier, equal execution
+             */
+            cached: number;
+            /** Cancelled */
+            cancelled: number;
+            /**
+             * Cost Usd
+             * @description US dollars at list price
+             */
+            cost_usd: number;
+            /**
+             * Escalated
+             * @description Handed to a person
+             */
+            escalated: number;
+            /** Executions */
+            executions: number;
+            /** Failed */
+            failed: number;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Output Tokens */
+            output_tokens: number;
+            /**
+             * P50 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p50_ms: number | null;
+            /**
+             * P95 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p95_ms: number | null;
+            /**
+             * P99 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p99_ms: number | null;
+            /**
+             * Period
+             * Format: date-time
+             * @description When it begins
+             */
+            period: string;
+            /** Succeeded */
+            succeeded: number;
+            /**
+             * Success Share
+             * @description Of what is over and was not cancelled; null for none
+             */
+            success_share: number | null;
+            /** Tool Calls */
+            tool_calls: number;
+        };
+        /**
+         * PolicyView
+         * @description The policy that is enforced, as far as everybody may know it.
+         */
+        PolicyView: {
+            /** Actions */
+            actions: ("account:manage" | "agents:execute" | "agents:read" | "agents:switch" | "analytics:read" | "approvals:decide" | "audit:read" | "batches:run" | "budgets:manage" | "budgets:read" | "dead-letters:manage" | "executions:read" | "keys:manage" | "metrics:read" | "policies:manage" | "sessions:use" | "triggers:manage" | "users:manage" | "webhooks:manage" | "workflows:read" | "workflows:run" | "workflows:write")[];
+            /**
+             * Next Version
+             * @description Of the one that is evaluated beside it, and not enforced
+             */
+            next_version: string | null;
+            /** Roles */
+            roles: components["schemas"]["RoleView"][];
+            /** Version */
+            version: string;
+        };
+        /**
+         * Problem
+         * @description RFC 9457 problem details, with a stable code.
+         */
+        Problem: {
+            /**
+             * Approval Id
+             * @description The approval that is waited for, where one was asked for
+             * @default null
+             */
+            approval_id: string | null;
+            /**
+             * Code
+             * @example invalid_input
+             */
+            code: string;
+            /** Detail */
+            detail: string;
+            /**
+             * Errors
+             * @default []
+             */
+            errors: components["schemas"]["ProblemField"][];
+            /**
+             * Execution Id
+             * @description The recorded execution, where one was made
+             * @default null
+             */
+            execution_id: string | null;
+            /** Status */
+            status: number;
+            /** Title */
+            title: string;
+            /** Trace Id */
+            trace_id: string;
+            /**
+             * Type
+             * @example /problems/invalid_input
+             */
+            type: string;
+        };
+        /**
+         * ProblemField
+         * @description One fault in the request.
+         */
+        ProblemField: {
+            /**
+             * Field
+             * @example input.lines.0.quantity
+             */
+            field: string;
+            /** Message */
+            message: string;
+        };
+        /**
+         * PublishedVersion
+         * @description One version of an agent that can be executed.
+         */
+        PublishedVersion: {
+            /**
+             * Published At
+             * Format: date-time
+             * @description When it was first deployed
+             */
+            published_at: string;
+            /** Version */
+            version: string;
+        };
+        /**
+         * Reason
+         * @description Why it could not be done: a stable code and a sentence.
+         */
+        Reason: {
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+        };
+        /**
+         * RefreshRequest
+         * @description The refresh token to exchange.
+         */
+        RefreshRequest: {
+            /**
+             * Refresh Token
+             * @description The latest refresh token of the session; it works once
+             */
+            refresh_token: string;
+        };
+        /**
+         * RegisterRequest
+         * @description A new account.
+         */
+        RegisterRequest: {
+            /**
+             * Email
+             * @description E-mail address of the account
+             * @example ada@example.com
+             */
+            email: string;
+            /**
+             * Name
+             * @description How to call you
+             * @example Ada Lovelace
+             */
+            name: string;
+            /**
+             * Password
+             * @description At least 15 characters of any kind; several words make a good one
+             * @example correct horse battery staple
+             */
+            password: string;
+        };
+        /**
+         * ResetPasswordRequest
+         * @description The token of the mail's link, and the password to use from now on.
+         */
+        ResetPasswordRequest: {
+            /**
+             * Password
+             * @description At least 15 characters of any kind; several words make a good one
+             * @example correct horse battery staple
+             */
+            password: string;
+            /**
+             * Token
+             * @description What stands after `#token=` in the link; it works once
+             */
+            token: string;
+        };
+        /**
+         * Results
+         * @description Where the results are: JSON Lines in the order of the file.
+         */
+        Results: {
+            /**
+             * Expires At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            expires_at: string;
+            /** Url */
+            url: string;
+        };
+        /**
+         * RevokeAllRequest
+         * @description Which sessions end.
+         */
+        RevokeAllRequest: {
+            /**
+             * Start Anew
+             * @description true: all end, and the answer brings a new one for this client, which stays signed in
+             * @default false
+             */
+            start_anew: boolean;
+        };
+        /**
+         * RoleView
+         * @description A role, and what it allows.
+         */
+        RoleView: {
+            /** Actions */
+            actions: ("account:manage" | "agents:execute" | "agents:read" | "agents:switch" | "analytics:read" | "approvals:decide" | "audit:read" | "batches:run" | "budgets:manage" | "budgets:read" | "dead-letters:manage" | "executions:read" | "keys:manage" | "metrics:read" | "policies:manage" | "sessions:use" | "triggers:manage" | "users:manage" | "webhooks:manage" | "workflows:read" | "workflows:run" | "workflows:write")[];
+            /** Mine */
+            mine: boolean;
+            /** Name */
+            name: string;
+            /** Summary */
+            summary: string;
+        };
+        /**
+         * RolesRequest
+         * @description The roles that the account has from now on, and no others.
+         */
+        RolesRequest: {
+            /**
+             * Roles
+             * @description admin, operator, author, user, viewer
+             * @example [
+             *       "user"
+             *     ]
+             */
+            roles: string[];
+        };
+        /**
+         * RotateApiKey
+         * @description How the secret is to be replaced.
+         */
+        RotateApiKey: {
+            /**
+             * Expires In Days
+             * @description Days from now until the key expires; left out, it expires when it would have
+             */
+            expires_in_days?: number | null;
+            /**
+             * Grace Hours
+             * @description Hours in which the secret that is replaced is still accepted; 0 ends it at once
+             * @default 24
+             */
+            grace_hours: number;
+        };
+        /**
+         * RoutedAgent
+         * @description One agent for an ask.
+         */
+        RoutedAgent: {
+            agent: components["schemas"]["AgentCard"];
+            /**
+             * Reason
+             * @description What speaks for it
+             */
+            reason: string;
+            /**
+             * Score
+             * @description How sure it is that this agent is meant: 0 to 1
+             */
+            score: number;
+        };
+        /**
+         * RoutedAsk
+         * @description The agents for an ask, best first.
+         */
+        RoutedAsk: {
+            /** Agents */
+            agents: components["schemas"]["RoutedAgent"][];
+            /**
+             * Fits
+             * @description False: none is sure enough to send anybody there; `agents` are only the nearest
+             */
+            fits: boolean;
+            /**
+             * Floor
+             * @description The score that the first agent needs to fit
+             */
+            floor: number;
+        };
+        /**
+         * RunDetail
+         * @description A run with its input, its output and every step.
+         */
+        RunDetail: {
+            /**
+             * Attempt
+             * @description Counts from 1; each retry that goes on with the same run is one more
+             * @default 1
+             */
+            attempt: number;
+            /**
+             * Cost Usd
+             * @description What the agents of its own steps cost, failed tries included; None while it runs
+             */
+            cost_usd: number | null;
+            /**
+             * Duration Ms
+             * @description Milliseconds from the start of the last attempt
+             */
+            duration_ms: number | null;
+            error: components["schemas"]["RunFailure"] | null;
+            /**
+             * Finished At
+             * @description None as long as it is running
+             */
+            finished_at: string | null;
+            graph: components["schemas"]["Graph"];
+            /** Id */
+            id: string;
+            /** Input */
+            input: unknown;
+            /**
+             * Left Out
+             * @description What is there but too large for this answer; inputs and outputs of agents: see its executions
+             */
+            left_out: ("input" | "output")[];
+            /**
+             * Name
+             * @description The name that its caller gave it; one name is one run
+             */
+            name: string | null;
+            /**
+             * Output
+             * @description null until it has succeeded
+             */
+            output: unknown;
+            /**
+             * Parent Run Id
+             * @description The run whose step waits for this one
+             */
+            parent_run_id: string | null;
+            /**
+             * Retry Of
+             * @description The failed run that this one repeats
+             */
+            retry_of: string | null;
+            /**
+             * @default {
+             *       "depth": 0,
+             *       "kind": "api"
+             *     }
+             */
+            source: components["schemas"]["RunSource"];
+            /**
+             * Started At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            started_at: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "succeeded" | "failed" | "stopped";
+            /** Steps */
+            steps: components["schemas"]["StepView"][];
+            /** Trace Id */
+            trace_id: string;
+            /**
+             * Version
+             * @description The version of the workflow that was live when it started
+             */
+            version: number;
+            /** Workflow Id */
+            workflow_id: string;
+            /** Workflow Name */
+            workflow_name: string;
+            /** Workflow Title */
+            workflow_title: string;
+        };
+        /**
+         * RunFailure
+         * @description Why a run failed: a stable code of the error table, a sentence, and the step that it failed at.
+         */
+        RunFailure: {
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+            /**
+             * Step Id
+             * @description The step that failed; None where none is to blame
+             */
+            step_id?: string | null;
+        };
+        /**
+         * RunPage
+         * @description One page of runs, newest first.
+         */
+        RunPage: {
+            /** Items */
+            items: components["schemas"]["RunSummary"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * RunSource
+         * @description Who or what started a run.
+         */
+        RunSource: {
+            /**
+             * Depth
+             * @description How many runs led to this one, each started by what came of the last
+             * @default 0
+             */
+            depth: number;
+            /**
+             * Id
+             * @description The trigger, or the run whose step started this one
+             */
+            id?: string | null;
+            /**
+             * Kind
+             * @default api
+             * @enum {string}
+             */
+            kind: "api" | "schedule" | "event" | "workflow";
+        };
+        /**
+         * RunSummary
+         * @description What a list shows of a run.
+         */
+        RunSummary: {
+            /**
+             * Attempt
+             * @description Counts from 1; each retry that goes on with the same run is one more
+             * @default 1
+             */
+            attempt: number;
+            /**
+             * Cost Usd
+             * @description What the agents of its own steps cost, failed tries included; None while it runs
+             */
+            cost_usd: number | null;
+            /**
+             * Duration Ms
+             * @description Milliseconds from the start of the last attempt
+             */
+            duration_ms: number | null;
+            error: components["schemas"]["RunFailure"] | null;
+            /**
+             * Finished At
+             * @description None as long as it is running
+             */
+            finished_at: string | null;
+            /** Id */
+            id: string;
+            /**
+             * Name
+             * @description The name that its caller gave it; one name is one run
+             */
+            name: string | null;
+            /**
+             * Parent Run Id
+             * @description The run whose step waits for this one
+             */
+            parent_run_id: string | null;
+            /**
+             * Retry Of
+             * @description The failed run that this one repeats
+             */
+            retry_of: string | null;
+            /**
+             * @default {
+             *       "depth": 0,
+             *       "kind": "api"
+             *     }
+             */
+            source: components["schemas"]["RunSource"];
+            /**
+             * Started At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            started_at: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "succeeded" | "failed" | "stopped";
+            /**
+             * Version
+             * @description The version of the workflow that was live when it started
+             */
+            version: number;
+            /** Workflow Id */
+            workflow_id: string;
+            /** Workflow Name */
+            workflow_name: string;
+            /** Workflow Title */
+            workflow_title: string;
+        };
+        /**
+         * RunView
+         * @description A run without what it works on.
+         */
+        RunView: {
+            /**
+             * Attempt
+             * @description Counts from 1; each retry that goes on with the same run is one more
+             * @default 1
+             */
+            attempt: number;
+            /**
+             * Cost Usd
+             * @description What the agents of its own steps cost, failed tries included; None while it runs
+             */
+            cost_usd: number | null;
+            /**
+             * Duration Ms
+             * @description Milliseconds from the start of the last attempt
+             */
+            duration_ms: number | null;
+            error: components["schemas"]["RunFailure"] | null;
+            /**
+             * Finished At
+             * @description None as long as it is running
+             */
+            finished_at: string | null;
+            /** Id */
+            id: string;
+            /**
+             * Name
+             * @description The name that its caller gave it; one name is one run
+             */
+            name: string | null;
+            /**
+             * Parent Run Id
+             * @description The run whose step waits for this one
+             */
+            parent_run_id: string | null;
+            /**
+             * Retry Of
+             * @description The failed run that this one repeats
+             */
+            retry_of: string | null;
+            /**
+             * @default {
+             *       "depth": 0,
+             *       "kind": "api"
+             *     }
+             */
+            source: components["schemas"]["RunSource"];
+            /**
+             * Started At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            started_at: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "succeeded" | "failed" | "stopped";
+            /** Trace Id */
+            trace_id: string;
+            /**
+             * Version
+             * @description The version of the workflow that was live when it started
+             */
+            version: number;
+            /** Workflow Id */
+            workflow_id: string;
+            /** Workflow Name */
+            workflow_name: string;
+            /** Workflow Title */
+            workflow_title: string;
+        };
+        /**
+         * ScheduleRequest
+         * @description When to run: exactly one of `cron`, `rate` and `at`.
+         */
+        ScheduleRequest: {
+            /** At */
+            at?: string | null;
+            /** Cron */
+            cron?: string | null;
+            /** Rate */
+            rate?: string | null;
+            /**
+             * Timezone
+             * @description IANA name of the clock's time zone
+             * @default UTC
+             * @example Europe/Berlin
+             */
+            timezone: string;
+        };
+        /**
+         * ScheduleView
+         * @description When it runs.
+         */
+        ScheduleView: {
+            /** At */
+            at: string | null;
+            /** Cron */
+            cron: string | null;
+            /** Rate */
+            rate: string | null;
+            /** Timezone */
+            timezone: string;
+        };
+        /**
+         * Series
+         * @description Hour by hour, or day by day, without gaps.
+         */
+        Series: {
+            /**
+             * As Of
+             * @description When the newest event counted here occurred; null before the first
+             */
+            as_of: string | null;
+            /**
+             * Complete
+             * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
+             */
+            complete: boolean;
+            /**
+             * End
+             * Format: date-time
+             * @description The first moment after it
+             */
+            end: string;
+            /** Grain */
+            grain: string;
+            /** Points */
+            points: components["schemas"]["Point"][];
+            /**
+             * Start
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            start: string;
+        };
+        /**
+         * Session
+         * @description A signed-in client. Keep the refresh token secret and use it once; each refresh brings the next one.
+         */
+        Session: {
+            /**
+             * Access Token
+             * @description Send it as `Authorization: Bearer <access token>`
+             */
+            access_token: string;
+            /**
+             * Expires In
+             * @description Seconds until the access token expires
+             * @example 900
+             */
+            expires_in: number;
+            /** Refresh Token */
+            refresh_token: string;
+            /**
+             * Token Type
+             * @default Bearer
+             * @constant
+             */
+            token_type: "Bearer";
+            user: components["schemas"]["User"];
+        };
+        /**
+         * SessionTurn
+         * @description One input and its answer, as they were recorded.
+         */
+        SessionTurn: {
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /** Execution Id */
+            execution_id: string;
+            /** Input */
+            input: {
+                [key: string]: unknown;
+            };
+            /**
+             * Number
+             * @description 1 for the first
+             */
+            number: number;
+            /** Output */
+            output: {
+                [key: string]: unknown;
+            };
+            /**
+             * Shortened
+             * @description Input or output is too large for a conversation: of that, `excerpt` holds the beginning, and the execution the whole
+             * @default false
+             */
+            shortened: boolean;
+        };
+        /**
+         * SessionTurnPage
+         * @description One page of turns, the newest first: what a reader sees at the end of a conversation comes at once.
+         */
+        SessionTurnPage: {
+            /** Items */
+            items: components["schemas"]["SessionTurn"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * SpecRequest
+         * @description A workflow's spec: either the text of a file, which is kept as it is, or an object.
+         */
+        SpecRequest: {
+            /**
+             * Source
+             * @description YAML or JSON, at most 1 MB
+             * @example name: tidy-numbers
+             *     title: Tidy numbers
+             *     input:
+             *       type: object
+             *       properties:
+             *         total: {type: number}
+             *       required: [total]
+             *     steps:
+             *       - id: tidy
+             *         kind: transform
+             *         template: {total: "${input.total}"}
+             */
+            source?: string | null;
+            /**
+             * Spec
+             * @description The spec as an object, instead of `source`
+             */
+            spec?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * SpeedFigures
+         * @description How long executions of one agent, or by one model, took.
+         */
+        SpeedFigures: {
+            /** Executions */
+            executions: number;
+            /**
+             * Name
+             * @description The agent's id, or the model's name
+             */
+            name: string;
+            /**
+             * P50 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p50_ms: number | null;
+            /**
+             * P95 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p95_ms: number | null;
+            /**
+             * P99 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p99_ms: number | null;
+        };
+        /**
+         * Speeds
+         * @description How long executions took.
+         */
+        Speeds: {
+            /**
+             * P50 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p50_ms: number | null;
+            /**
+             * P95 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p95_ms: number | null;
+            /**
+             * P99 Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            p99_ms: number | null;
+        };
+        /**
+         * StartRequest
+         * @description What a run is to work on.
+         */
+        StartRequest: {
+            /**
+             * Input
+             * @description As the workflow's `input_schema` asks for
+             */
+            input: {
+                [key: string]: unknown;
+            };
+            /**
+             * Name
+             * @description A name of your own: starting the same name again returns the run that has it
+             * @example invoice-2026-0815
+             */
+            name?: string | null;
+        };
+        /**
+         * StepCounts
+         * @description How far the items of a map have come.
+         */
+        StepCounts: {
+            /** Failed */
+            failed: number;
+            /** Running */
+            running: number;
+            /** Succeeded */
+            succeeded: number;
+            /** Total */
+            total: number;
+        };
+        /**
+         * StepView
+         * @description One step of a run. Of a step that ran several times (in a loop, or retried) the last time is shown.
+         */
+        StepView: {
+            /** Approval Id */
+            approval_id: string | null;
+            /** Child Run Id */
+            child_run_id: string | null;
+            /** Cost Usd */
+            cost_usd: number | null;
+            /** @description Of a map */
+            counts: components["schemas"]["StepCounts"] | null;
+            /** Duration Ms */
+            duration_ms: number | null;
+            error: components["schemas"]["Failure"] | null;
+            /**
+             * Execution Ids
+             * @description The executions of agents that it made
+             */
+            execution_ids: string[];
+            /** Finished At */
+            finished_at: string | null;
+            /** Id */
+            id: string;
+            /**
+             * Input
+             * @description What it got; null where that is not known
+             */
+            input: unknown;
+            /** Kind */
+            kind: string;
+            /**
+             * Left Out
+             * @description What is there but too large for this answer; inputs and outputs of agents: see its executions
+             */
+            left_out: ("input" | "output")[];
+            /**
+             * Output
+             * @description What it gave; null where it gave nothing
+             */
+            output: unknown;
+            /**
+             * Parent
+             * @description The step that holds it
+             */
+            parent: string | null;
+            /** Started At */
+            started_at: string | null;
+            /**
+             * Status
+             * @description waiting: for a person or a moment; skipped: the run ended without it
+             * @enum {string}
+             */
+            status: "pending" | "running" | "succeeded" | "failed" | "waiting" | "skipped";
+            /** Title */
+            title: string;
+            /**
+             * Tries
+             * @description How often it was begun
+             */
+            tries: number;
+        };
+        /**
+         * Switch
+         * @description An agent, or all of a group, that is off.
+         */
+        Switch: {
+            /**
+             * Agent
+             * @description group/name, or group/* for all agents of a group
+             */
+            agent: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+        };
+        /**
+         * SwitchedOff
+         * @description Why an agent is not executed.
+         */
+        SwitchedOff: {
+            /**
+             * Reason
+             * @description What whoever wants to execute it is told
+             */
+            reason: string;
+            /**
+             * Since
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            since: string;
+        };
+        /**
+         * Tag
+         * @description A tag and how many agents carry it.
+         */
+        Tag: {
+            /** Agents */
+            agents: number;
+            /** Id */
+            id: string;
+        };
+        /**
+         * TagList
+         * @description Every tag in use, the most used first.
+         */
+        TagList: {
+            /** Items */
+            items: components["schemas"]["Tag"][];
+        };
+        /**
+         * Team
+         * @description Agents that work on the task under this one, which briefs them, reads their answers and gives the result.
+         */
+        Team: {
+            /** Members */
+            members: string[];
+            /**
+             * Mode
+             * @description sequential: one after another, each knows the answers before it; parallel: all at once; supervisor: whom and how often is decided on the way; debate: all answer, then see each other's answers and answer again, and this agent judges
+             * @enum {string}
+             */
+            mode: "sequential" | "parallel" | "supervisor" | "debate";
+            /**
+             * Rounds
+             * @description Rounds of a debate
+             * @default 2
+             */
+            rounds: number;
+        };
+        /**
+         * TokenUsage
+         * @description Tokens by the way they are billed; the four are disjoint.
+         */
+        TokenUsage: {
+            /** Cache Read Tokens */
+            cache_read_tokens: number;
+            /** Cache Write Tokens */
+            cache_write_tokens: number;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Output Tokens */
+            output_tokens: number;
+        };
+        /**
+         * ToolApproval
+         * @description What an agent wants to do for somebody, to be approved by a person.
+         */
+        ToolApproval: {
+            /**
+             * Agent Id
+             * @description The agent whose tool it is
+             */
+            agent_id: string;
+            /**
+             * Arguments
+             * @description Exactly what the tool would be called with
+             */
+            arguments: {
+                [key: string]: unknown;
+            };
+            /** Comment */
+            comment: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /** Decided At */
+            decided_at: string | null;
+            /**
+             * Decided By
+             * @description E-mail address of who decided, or their id
+             */
+            decided_by: string | null;
+            /**
+             * Digest
+             * @description SHA-256 over agent, user, tool and arguments: what the approval is bound to
+             */
+            digest: string;
+            /**
+             * Effect
+             * @enum {string}
+             */
+            effect: "writes" | "destroys";
+            /**
+             * Entry Agent Id
+             * @description The agent that was asked; another one where a team works under it
+             */
+            entry_agent_id: string;
+            /**
+             * Execution Id
+             * @description The execution that asks
+             */
+            execution_id: string;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description Until when it can be decided or, once approved, used
+             */
+            expires_at: string;
+            /** Id */
+            id: string;
+            /**
+             * Owner
+             * @description Id of the user for whom the agent works
+             */
+            owner: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "pending" | "approved" | "declined" | "used" | "expired";
+            /** Tool */
+            tool: string;
+            /**
+             * Used By
+             * @description The execution that made the call
+             */
+            used_by: string | null;
+        };
+        /**
+         * ToolApprovalPage
+         * @description One page of approvals, newest first.
+         */
+        ToolApprovalPage: {
+            /** Items */
+            items: components["schemas"]["ToolApproval"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * TopAgents
+         * @description Agents, by what was asked for.
+         */
+        TopAgents: {
+            /**
+             * As Of
+             * @description When the newest event counted here occurred; null before the first
+             */
+            as_of: string | null;
+            /**
+             * Complete
+             * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
+             */
+            complete: boolean;
+            /**
+             * End
+             * Format: date-time
+             * @description The first moment after it
+             */
+            end: string;
+            /** Items */
+            items: components["schemas"]["AgentFigures"][];
+            /**
+             * Start
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            start: string;
+        };
+        /**
+         * TriggerError
+         * @description Why no run was started the last time.
+         */
+        TriggerError: {
+            /**
+             * At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            at: string;
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+        };
+        /**
+         * TriggerPage
+         * @description One page of triggers, the newest first.
+         */
+        TriggerPage: {
+            /** Items */
+            items: components["schemas"]["TriggerView"][];
+            /**
+             * Next Cursor
+             * @description Send it as `cursor` for the next page; null on the last one
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * TriggerView
+         * @description A trigger of mine.
+         */
+        TriggerView: {
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            event: components["schemas"]["EventView"] | null;
+            /** Id */
+            id: string;
+            /** Input */
+            input: {
+                [key: string]: unknown;
+            };
+            /**
+             * Key Id
+             * @description The API key that made it, whose bounds and end are those of its runs; null for a person
+             */
+            key_id: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "schedule" | "event";
+            /** @description null if the last time went well */
+            last_error: components["schemas"]["TriggerError"] | null;
+            /** Last Fired At */
+            last_fired_at: string | null;
+            /** Last Run Id */
+            last_run_id: string | null;
+            /**
+             * Next At
+             * @description When it runs next, three times at most; empty for events and rates
+             */
+            next_at: string[];
+            schedule: components["schemas"]["ScheduleView"] | null;
+            /**
+             * Status
+             * @description over: its only moment has passed
+             * @enum {string}
+             */
+            status: "active" | "paused" | "over";
+            /** Title */
+            title: string;
+            /** Workflow Id */
+            workflow_id: string;
+            /** Workflow Title */
+            workflow_title: string;
+        };
+        /**
+         * Upload
+         * @description Where to send the file: `curl -X PUT -H 'Content-Type: …' --data-binary @file <url>`.
+         */
+        Upload: {
+            /**
+             * Content Type
+             * @description Send exactly this Content-Type; it is part of the signature
+             */
+            content_type: string;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            expires_at: string;
+            /**
+             * Max Bytes
+             * @default 104857600
+             */
+            max_bytes: number;
+            /**
+             * Method
+             * @default PUT
+             * @constant
+             */
+            method: "PUT";
+            /** Url */
+            url: string;
+        };
+        /**
+         * User
+         * @description An account.
+         */
+        User: {
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /**
+             * Email
+             * @description E-mail address of the account
+             * @example ada@example.com
+             */
+            email: string;
+            /**
+             * Email Verified
+             * @description Whether the address was confirmed; until then it names nobody
+             */
+            email_verified: boolean;
+            /**
+             * Id
+             * @example 019ab2c4-7d10-7c3e-9f52-6f1f0f3a9b11
+             */
+            id: string;
+            /**
+             * Name
+             * @example Ada Lovelace
+             */
+            name: string;
+            /**
+             * Roles
+             * @description What the account may do: admin, operator, author, user, viewer
+             */
+            roles: string[];
+        };
+        /**
+         * UserFigures
+         * @description The executions of one user.
+         */
+        UserFigures: {
+            /** Cache Read Tokens */
+            cache_read_tokens: number;
+            /** Cache Write Tokens */
+            cache_write_tokens: number;
+            /**
+             * Cached
+             * @description Answered with the output of an earlier, equal execution
+             */
+            cached: number;
+            /** Cancelled */
+            cancelled: number;
+            /**
+             * Cost Usd
+             * @description US dollars at list price
+             */
+            cost_usd: number;
+            /**
+             * Email
+             * @description null where the account is gone
+             */
+            email: string | null;
+            /**
+             * Escalated
+             * @description Handed to a person
+             */
+            escalated: number;
+            /** Executions */
+            executions: number;
+            /** Failed */
+            failed: number;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Name */
+            name: string | null;
+            /** Output Tokens */
+            output_tokens: number;
+            /** Succeeded */
+            succeeded: number;
+            /**
+             * Success Share
+             * @description Of what is over and was not cancelled; null for none
+             */
+            success_share: number | null;
+            /** Tool Calls */
+            tool_calls: number;
+            /** User Id */
+            user_id: string;
+        };
+        /**
+         * UsersOfRange
+         * @description Users, who spent most first.
+         */
+        UsersOfRange: {
+            /**
+             * As Of
+             * @description When the newest event counted here occurred; null before the first
+             */
+            as_of: string | null;
+            /**
+             * Complete
+             * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
+             */
+            complete: boolean;
+            /**
+             * End
+             * Format: date-time
+             * @description The first moment after it
+             */
+            end: string;
+            /** Items */
+            items: components["schemas"]["UserFigures"][];
+            /**
+             * Start
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            start: string;
+        };
+        /**
+         * Verdict
+         * @description What the judge says of one answer.
+         */
+        Verdict: {
+            /** Execution Id */
+            execution_id: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Verdict
+             * @enum {string}
+             */
+            verdict: "equivalent" | "acceptable" | "wrong";
+        };
+        /**
+         * VerificationView
+         * @description What a check of the chain found.
+         */
+        VerificationView: {
+            /**
+             * Broken At
+             * @description The first entry that is missing, changed or out of place
+             */
+            broken_at: number | null;
+            /**
+             * Head Hash
+             * @description Stands for all of them: keep it elsewhere to notice a log written anew
+             */
+            head_hash: string;
+            /**
+             * Head Seq
+             * @description How many entries there are
+             */
+            head_seq: number;
+            /** Intact */
+            intact: boolean;
+            /** Verified From */
+            verified_from: number;
+            /**
+             * Verified To
+             * @description As far as the check came; go on behind it where that is before `head_seq`
+             */
+            verified_to: number;
+        };
+        /**
+         * VerifyEmailRequest
+         * @description The token of the mail's link.
+         */
+        VerifyEmailRequest: {
+            /**
+             * Token
+             * @description What stands after `#token=` in the link; it works once
+             */
+            token: string;
+        };
+        /**
+         * VersionDetail
+         * @description One version, with what it is compiled to.
+         */
+        VersionDetail: {
+            /**
+             * Asl
+             * @description Amazon States Language
+             */
+            asl: {
+                [key: string]: unknown;
+            };
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description Id of the user who wrote it; null for the platform's
+             */
+            created_by: string | null;
+            graph: components["schemas"]["Graph"];
+            /** Live */
+            live: boolean;
+            /**
+             * Published At
+             * @description When it was published last
+             */
+            published_at: string | null;
+            /** Source */
+            source: string;
+            /**
+             * Source Format
+             * @enum {string}
+             */
+            source_format: "yaml" | "json";
+            /** Spec */
+            spec: {
+                [key: string]: unknown;
+            };
+            /** Version */
+            version: number;
+        };
+        /**
+         * VersionList
+         * @description All versions of a workflow, the newest first.
+         */
+        VersionList: {
+            /** Items */
+            items: components["schemas"]["VersionSummary"][];
+        };
+        /**
+         * VersionRequest
+         * @description Which version; left out, the latest to publish, and the one published before to roll back.
+         */
+        VersionRequest: {
+            /** Version */
+            version?: number | null;
+        };
+        /**
+         * VersionSummary
+         * @description One version in the list of a workflow's versions.
+         */
+        VersionSummary: {
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description Id of the user who wrote it; null for the platform's
+             */
+            created_by: string | null;
+            /** Live */
+            live: boolean;
+            /**
+             * Published At
+             * @description When it was published last
+             */
+            published_at: string | null;
+            /** Version */
+            version: number;
+        };
+        /**
+         * WebhookChanges
+         * @description What is to change; what is left out stays.
+         */
+        WebhookChanges: {
+            /** Description */
+            description?: string | null;
+            /**
+             * Enabled
+             * @description true forgets why it was disabled, and since when its deliveries failed
+             */
+            enabled?: boolean | null;
+            /** Events */
+            events?: ("agent.executed" | "workflow.started" | "workflow.completed" | "workflow.failed")[] | null;
+            /** Match */
+            match?: {
+                [key: string]: (string | number | boolean)[];
+            } | null;
+            /** Url */
+            url?: string | null;
+        };
+        /**
+         * WebhookPage
+         * @description One page of webhooks, the newest first.
+         */
+        WebhookPage: {
+            /** Items */
+            items: components["schemas"]["WebhookView"][];
+            /**
+             * Next Cursor
+             * @description Send it as `cursor` for the next page; null on the last one
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * WebhookProblem
+         * @description Why the platform disabled a webhook.
+         */
+        WebhookProblem: {
+            /**
+             * Code
+             * @description webhook_gone: the receiver answered 410; webhook_failing: nothing arrived for five days
+             * @enum {string}
+             */
+            code: "webhook_gone" | "webhook_failing";
+            /** Message */
+            message: string;
+        };
+        /**
+         * WebhookView
+         * @description A webhook.
+         */
+        WebhookView: {
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /** Description */
+            description: string;
+            /** @description Why the platform disabled it; null where it did not */
+            disabled: components["schemas"]["WebhookProblem"] | null;
+            /** Enabled */
+            enabled: boolean;
+            /** Events */
+            events: ("agent.executed" | "workflow.started" | "workflow.completed" | "workflow.failed")[];
+            /**
+             * Failing Since
+             * @description Since when no attempt has gone well; null where the last did
+             */
+            failing_since: string | null;
+            /** Id */
+            id: string;
+            /** Match */
+            match: {
+                [key: string]: (string | number | boolean)[];
+            };
+            /**
+             * Owner
+             * @description Id of the user who made it
+             */
+            owner: string;
+            /** Platform Wide */
+            platform_wide: boolean;
+            /**
+             * Previous Secret Until
+             * @description Until when events are signed with the previous secret too; null where they are not
+             */
+            previous_secret_until: string | null;
+            /**
+             * Secret Version
+             * @description Counts from 1; each rotation is one more
+             */
+            secret_version: number;
+            /**
+             * Updated At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            updated_at: string;
+            /** Url */
+            url: string;
+        };
+        /**
+         * WebhookWithSecret
+         * @description A webhook with its secret, which is not shown again.
+         */
+        WebhookWithSecret: {
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /** Description */
+            description: string;
+            /** @description Why the platform disabled it; null where it did not */
+            disabled: components["schemas"]["WebhookProblem"] | null;
+            /** Enabled */
+            enabled: boolean;
+            /** Events */
+            events: ("agent.executed" | "workflow.started" | "workflow.completed" | "workflow.failed")[];
+            /**
+             * Failing Since
+             * @description Since when no attempt has gone well; null where the last did
+             */
+            failing_since: string | null;
+            /** Id */
+            id: string;
+            /** Match */
+            match: {
+                [key: string]: (string | number | boolean)[];
+            };
+            /**
+             * Owner
+             * @description Id of the user who made it
+             */
+            owner: string;
+            /** Platform Wide */
+            platform_wide: boolean;
+            /**
+             * Previous Secret Until
+             * @description Until when events are signed with the previous secret too; null where they are not
+             */
+            previous_secret_until: string | null;
+            /**
+             * Secret
+             * @description Verifies the header `webhook-signature` (Standard Webhooks)
+             * @example whsec_C2FVsBQIhrscChlQIM
+             */
+            secret: string;
+            /**
+             * Secret Version
+             * @description Counts from 1; each rotation is one more
+             */
+            secret_version: number;
+            /**
+             * Updated At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            updated_at: string;
+            /** Url */
+            url: string;
+        };
+        /**
+         * WorkflowDetail
+         * @description A workflow with its live version, or its latest where none is live.
+         */
+        WorkflowDetail: {
+            /** Description */
+            description: string;
+            /** Example */
+            example: {
+                [key: string]: unknown;
+            } | null;
+            graph: components["schemas"]["Graph"];
+            /** Id */
+            id: string;
+            /** Input Schema */
+            input_schema: {
+                [key: string]: unknown;
+            };
+            /** Latest Version */
+            latest_version: number;
+            /**
+             * Live Version
+             * @description The version that runs are started with; null until one is published
+             */
+            live_version: number | null;
+            /**
+             * Name
+             * @description As its spec has it; `platform/<name>` in a spec names one of the platform's
+             */
+            name: string;
+            /**
+             * Owner
+             * @enum {string}
+             */
+            owner: "platform" | "me";
+            /**
+             * Source
+             * @description The spec as its author wrote it
+             */
+            source: string;
+            /**
+             * Source Format
+             * @enum {string}
+             */
+            source_format: "yaml" | "json";
+            /** Spec */
+            spec: {
+                [key: string]: unknown;
+            };
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "draft" | "published" | "archived";
+            /**
+             * Steps
+             * @description How many, nested ones included
+             */
+            steps: number;
+            /** Tags */
+            tags: string[];
+            /** Title */
+            title: string;
+            /**
+             * Updated At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            updated_at: string;
+            /**
+             * Version
+             * @description The version that is shown
+             */
+            version: number;
+        };
+        /**
+         * WorkflowFigures
+         * @description The runs of one workflow.
+         */
+        WorkflowFigures: {
+            /**
+             * Cost Usd
+             * @description US dollars at list price
+             */
+            cost_usd: number;
+            /** Failed */
+            failed: number;
+            /**
+             * Mean Duration Ms
+             * @description Milliseconds, within 5 %; null where nothing ran
+             */
+            mean_duration_ms: number | null;
+            /** Retried */
+            retried: number;
+            /** Running */
+            running: number;
+            /** Runs */
+            runs: number;
+            /** Stopped */
+            stopped: number;
+            /** Succeeded */
+            succeeded: number;
+            /**
+             * Success Share
+             * @description Of what is over and was not cancelled; null for none
+             */
+            success_share: number | null;
+            /** Workflow Id */
+            workflow_id: string;
+            /** Workflow Name */
+            workflow_name: string;
+        };
+        /**
+         * WorkflowPage
+         * @description One page of workflows.
+         */
+        WorkflowPage: {
+            /** Items */
+            items: components["schemas"]["WorkflowSummary"][];
+            /**
+             * Next Cursor
+             * @description Send it as `cursor` for the next page; null on the last one
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * WorkflowSummary
+         * @description One workflow in a list.
+         */
+        WorkflowSummary: {
+            /** Description */
+            description: string;
+            /** Id */
+            id: string;
+            /** Latest Version */
+            latest_version: number;
+            /**
+             * Live Version
+             * @description The version that runs are started with; null until one is published
+             */
+            live_version: number | null;
+            /**
+             * Name
+             * @description As its spec has it; `platform/<name>` in a spec names one of the platform's
+             */
+            name: string;
+            /**
+             * Owner
+             * @enum {string}
+             */
+            owner: "platform" | "me";
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "draft" | "published" | "archived";
+            /**
+             * Steps
+             * @description How many, nested ones included
+             */
+            steps: number;
+            /** Tags */
+            tags: string[];
+            /** Title */
+            title: string;
+            /**
+             * Updated At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            updated_at: string;
+        };
+        /**
+         * Workflows
+         * @description Workflows, the most used first, and the latest runs that went wrong.
+         */
+        Workflows: {
+            /**
+             * As Of
+             * @description When the newest event counted here occurred; null before the first
+             */
+            as_of: string | null;
+            /**
+             * Complete
+             * @description false while more of the audit log is still to be counted: in a rebuild, or after an outage
+             */
+            complete: boolean;
+            /**
+             * End
+             * Format: date-time
+             * @description The first moment after it
+             */
+            end: string;
+            /** Failures */
+            failures: components["schemas"]["FailedRun"][];
+            /** Items */
+            items: components["schemas"]["WorkflowFigures"][];
+            /**
+             * Start
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            start: string;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
 }
 export type $defs = Record<string, never>;
 export interface operations {
-  list_agents: {
-    parameters: {
-      query?: {
-        /** @description Words to look for, best match first */
-        q?: string;
-        group?: string | null;
-        tag?: string | null;
-        /** @description Only agents of this model tier */
-        model?: ('fast' | 'balanced' | 'deep') | null;
-        limit?: number;
-        /** @description `next_cursor` of the page before */
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['AgentPage'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `invalid_cursor` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  route_ask: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['AskToRoute'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['RoutedAsk'];
-        };
-      };
-      /** @description `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_agent: {
-    parameters: {
-      query?: {
-        /** @description A version that was deployed before; left out, the current one */
-        version?: string | null;
-      };
-      header?: never;
-      path: {
-        group: string;
-        name: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['AgentInfo'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `agent_not_found`, `agent_version_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  execute_agent: {
-    parameters: {
-      query?: {
-        /** @description A version that was deployed before; left out, the current one */
-        version?: string | null;
-      };
-      header?: {
-        /** @description The same key again within 24 hours gets the first answer; nothing is run twice */
-        'idempotency-key'?: string | null;
-        /** @description `respond-async`: accept now, run for as long as the agent may, and tell by `Location` */
-        prefer?: string | null;
-      };
-      path: {
-        group: string;
-        name: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['ExecuteRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Execution'];
-        };
-      };
-      /** @description Accepted: `Location` tells when it is done */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Execution'];
-        };
-      };
-      /** @description `malformed_json`, `bad_request` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `budget_exceeded` */
-      402: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `session_not_found`, `approval_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `idempotency_in_progress`, `session_busy`, `approval_unusable`, `approval_required` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input`, `idempotency_key_reused`, `model_refused`, `cost_limit_reached`, `declined_by_rule` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `rate_limited` */
-      429: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `model_error`, `model_output_invalid`, `model_rejected_request`, `tool_loop_exceeded`, `team_failed` */
-      502: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `model_circuit_open`, `model_overloaded`, `model_unreachable`, `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `model_timed_out`, `deadline_exceeded` */
-      504: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_agent_health: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        group: string;
-        name: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['AgentHealth'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `agent_not_found`, `agent_version_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_agent_metrics: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        group: string;
-        name: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'text/plain': string;
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `agent_not_found`, `agent_version_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_agent_versions: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        group: string;
-        name: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['AgentVersions'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `agent_not_found`, `agent_version_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_analytics_agents: {
-    parameters: {
-      query?: {
-        /** @description What is most; duration_ms is the mean */
-        by?: 'executions' | 'cost_usd' | 'failed' | 'duration_ms';
-        /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
-        limit?: number | null;
-        /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
-        from?: string | null;
-        /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
-        to?: string | null;
-        /** @description Only this agent */
-        agent_id?: string | null;
-        /** @description Only agents of this group */
-        group?: string | null;
-        /** @description Only this model */
-        model?: string | null;
-        /** @description `all` is everybody's, for administrators, who get it by default */
-        scope?: ('mine' | 'all') | null;
-        /** @description Only this user's, by id; for administrators */
-        owner?: string | null;
-        /** @description `csv` is as good as `Accept: text/csv` */
-        format?: ('json' | 'csv') | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The report, as JSON or CSV */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['TopAgents'];
-          'text/csv': string;
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_analytics_budgets: {
-    parameters: {
-      query?: {
-        /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
-        limit?: number | null;
-        /** @description `csv` is as good as `Accept: text/csv` */
-        format?: ('json' | 'csv') | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The report, as JSON or CSV */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['BudgetConsumption'];
-          'text/csv': string;
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_analytics_errors: {
-    parameters: {
-      query?: {
-        /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
-        limit?: number | null;
-        /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
-        from?: string | null;
-        /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
-        to?: string | null;
-        /** @description Only this agent */
-        agent_id?: string | null;
-        /** @description Only agents of this group */
-        group?: string | null;
-        /** @description Only this model */
-        model?: string | null;
-        /** @description `all` is everybody's, for administrators, who get it by default */
-        scope?: ('mine' | 'all') | null;
-        /** @description Only this user's, by id; for administrators */
-        owner?: string | null;
-        /** @description `csv` is as good as `Accept: text/csv` */
-        format?: ('json' | 'csv') | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The report, as JSON or CSV */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Errors'];
-          'text/csv': string;
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_analytics_groups: {
-    parameters: {
-      query?: {
-        /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
-        limit?: number | null;
-        /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
-        from?: string | null;
-        /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
-        to?: string | null;
-        /** @description Only this agent */
-        agent_id?: string | null;
-        /** @description Only agents of this group */
-        group?: string | null;
-        /** @description Only this model */
-        model?: string | null;
-        /** @description `all` is everybody's, for administrators, who get it by default */
-        scope?: ('mine' | 'all') | null;
-        /** @description Only this user's, by id; for administrators */
-        owner?: string | null;
-        /** @description `csv` is as good as `Accept: text/csv` */
-        format?: ('json' | 'csv') | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The report, as JSON or CSV */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Groups'];
-          'text/csv': string;
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_analytics_latency: {
-    parameters: {
-      query?: {
-        by?: 'agent' | 'model';
-        /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
-        limit?: number | null;
-        /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
-        from?: string | null;
-        /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
-        to?: string | null;
-        /** @description Only this agent */
-        agent_id?: string | null;
-        /** @description Only agents of this group */
-        group?: string | null;
-        /** @description Only this model */
-        model?: string | null;
-        /** @description `all` is everybody's, for administrators, who get it by default */
-        scope?: ('mine' | 'all') | null;
-        /** @description Only this user's, by id; for administrators */
-        owner?: string | null;
-        /** @description `csv` is as good as `Accept: text/csv` */
-        format?: ('json' | 'csv') | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The report, as JSON or CSV */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Latency'];
-          'text/csv': string;
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_analytics_overview: {
-    parameters: {
-      query?: {
-        /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
-        from?: string | null;
-        /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
-        to?: string | null;
-        /** @description Only this agent */
-        agent_id?: string | null;
-        /** @description Only agents of this group */
-        group?: string | null;
-        /** @description Only this model */
-        model?: string | null;
-        /** @description `all` is everybody's, for administrators, who get it by default */
-        scope?: ('mine' | 'all') | null;
-        /** @description Only this user's, by id; for administrators */
-        owner?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Overview'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_analytics_timeseries: {
-    parameters: {
-      query?: {
-        /** @description `hour` takes a range of 31 days at most */
-        grain?: 'hour' | 'day';
-        /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
-        from?: string | null;
-        /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
-        to?: string | null;
-        /** @description Only this agent */
-        agent_id?: string | null;
-        /** @description Only agents of this group */
-        group?: string | null;
-        /** @description Only this model */
-        model?: string | null;
-        /** @description `all` is everybody's, for administrators, who get it by default */
-        scope?: ('mine' | 'all') | null;
-        /** @description Only this user's, by id; for administrators */
-        owner?: string | null;
-        /** @description `csv` is as good as `Accept: text/csv` */
-        format?: ('json' | 'csv') | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The report, as JSON or CSV */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Series'];
-          'text/csv': string;
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_analytics_users: {
-    parameters: {
-      query?: {
-        /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
-        limit?: number | null;
-        /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
-        from?: string | null;
-        /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
-        to?: string | null;
-        /** @description Only this agent */
-        agent_id?: string | null;
-        /** @description Only agents of this group */
-        group?: string | null;
-        /** @description Only this model */
-        model?: string | null;
-        /** @description `all` is everybody's, for administrators, who get it by default */
-        scope?: ('mine' | 'all') | null;
-        /** @description Only this user's, by id; for administrators */
-        owner?: string | null;
-        /** @description `csv` is as good as `Accept: text/csv` */
-        format?: ('json' | 'csv') | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The report, as JSON or CSV */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['UsersOfRange'];
-          'text/csv': string;
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_analytics_workflows: {
-    parameters: {
-      query?: {
-        /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
-        limit?: number | null;
-        /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
-        from?: string | null;
-        /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
-        to?: string | null;
-        /** @description Only this agent */
-        agent_id?: string | null;
-        /** @description Only agents of this group */
-        group?: string | null;
-        /** @description Only this model */
-        model?: string | null;
-        /** @description `all` is everybody's, for administrators, who get it by default */
-        scope?: ('mine' | 'all') | null;
-        /** @description Only this user's, by id; for administrators */
-        owner?: string | null;
-        /** @description `csv` is as good as `Accept: text/csv` */
-        format?: ('json' | 'csv') | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The report, as JSON or CSV */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Workflows'];
-          'text/csv': string;
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_approvals: {
-    parameters: {
-      query?: {
-        /** @description decided: also what has expired or was withdrawn */
-        status?: 'pending' | 'decided';
-        limit?: number;
-        /** @description `next_cursor` of the page before */
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ApprovalPage'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `invalid_cursor` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_approval: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        approval_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ApprovalView'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `approval_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  decide_approval: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        approval_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['DecideRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ApprovalView'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `approval_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `approval_decided`, `approval_expired` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_audit_entries: {
-    parameters: {
-      query?: {
-        /** @description Of the event */
-        type?: string | null;
-        /** @description The agent's or run's id */
-        subject?: string | null;
-        /** @description The user's id */
-        owner?: string | null;
-        /** @description Occurred then or later: a date or a moment (RFC 3339, UTC) */
-        from?: string | null;
-        /** @description Occurred before: a moment, or a date, which counts whole */
-        to?: string | null;
-        /** @description Fewer come where they would be more than 5 MB */
-        limit?: number;
-        /** @description `next_cursor` of the page before */
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['AuditEntryPage'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `invalid_cursor` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  export_audit_log: {
-    parameters: {
-      query?: {
-        /** @description Begin behind this entry */
-        after_seq?: number;
-        /** @description Fewer come where they would be more than 5 MB */
-        limit?: number;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description One entry a line, the oldest first */
-      200: {
-        headers: {
-          /** @description Send it as `after_seq` for what follows; missing where nothing does */
-          'X-Next-After-Seq'?: number;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/x-ndjson': string;
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  verify_audit_log: {
-    parameters: {
-      query?: {
-        /** @description Begin with this entry; behind the end there is nothing to check */
-        from_seq?: number;
-        /** @description By default as far as the log goes */
-        to_seq?: number | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['VerificationView'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  accept_invitation: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['AcceptInvitationRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Session'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json`, `link_invalid` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `email_taken` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `too_many_attempts` */
-      429: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  forgot_password: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['ForgotPasswordRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': unknown;
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `too_many_attempts` */
-      429: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `mail_unavailable`, `storage_unavailable` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  login: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['LoginRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Session'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `too_many_attempts` */
-      429: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  logout: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        'application/json': components['schemas']['LogoutRequest'] | null;
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  change_password: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['ChangePasswordRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Session'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `conflict` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `too_many_attempts` */
-      429: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  refresh: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['RefreshRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Session'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  register: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['RegisterRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Session'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `email_taken` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `too_many_attempts` */
-      429: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  reset_password: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['ResetPasswordRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `bad_request`, `malformed_json`, `link_invalid` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `too_many_attempts` */
-      429: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  revoke_all: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        'application/json': components['schemas']['RevokeAllRequest'] | null;
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Session'] | null;
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  verify_email: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['VerifyEmailRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `bad_request`, `malformed_json`, `link_invalid` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `too_many_attempts` */
-      429: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  send_verification: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': unknown;
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `mail_unavailable`, `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_batches: {
-    parameters: {
-      query?: {
-        limit?: number;
-        /** @description `next_cursor` of the page before */
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['BatchList'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `invalid_cursor` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  create_batch: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['NewBatch'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['BatchView'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `agent_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_batch: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        batch_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['BatchView'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `batch_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  cancel_batch: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        batch_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['BatchView'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `batch_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `already_finished` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  start_batch: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        batch_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['BatchView'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `batch_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `already_finished`, `conflict` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_agent_budget: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        group: string;
-        name: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Budget'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `not_found`, `agent_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  set_agent_budget: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        group: string;
-        name: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['CeilingRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Budget'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `not_found`, `agent_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_user_budget: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        user_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Budget'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  set_user_budget: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        user_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['CeilingRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Budget'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_dead_letters: {
-    parameters: {
-      query?: {
-        state?: 'open' | 'redriven' | 'discarded';
-        /** @description Whose work failed; all when left out */
-        source?:
-          | (
-              | 'relay-bus'
-              | 'relay-kafka'
-              | 'projections'
-              | 'webhooks'
-              | 'tracking'
-              | 'triggers'
-              | 'mails'
-              | 'personal-data'
-            )
-          | null;
-        limit?: number;
-        /** @description `next_cursor` of the page before */
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['DeadLetterPage'];
-        };
-      };
-      /** @description `invalid_cursor` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  redrive_dead_letters: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['BulkRedriveRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['BulkRedriveAnswer'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json`, `invalid_cursor` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_dead_letter: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        letter_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['DeadLetterDetail'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `dead_letter_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  discard_dead_letter: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        letter_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['DiscardRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['DeadLetter'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `dead_letter_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `dead_letter_closed`, `dead_letter_busy` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  redrive_dead_letter: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        letter_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['DeadLetter'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `dead_letter_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `dead_letter_closed`, `dead_letter_busy` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `deadline_exceeded` */
-      504: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_evaluations: {
-    parameters: {
-      query: {
-        /** @description group/name */
-        agent: string;
-        limit?: number;
-        /** @description `next_cursor` of the page before */
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['EvaluationPage'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `invalid_cursor` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  create_evaluation: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['NewEvaluation'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Evaluation'];
-        };
-      };
-      /** @description `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `agent_not_found`, `agent_version_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_evaluation: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        evaluation_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Evaluation'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `evaluation_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_executions: {
-    parameters: {
-      query?: {
-        /** @description Only those of this agent */
-        agent_id?: string | null;
-        /** @description Only those that stand so */
-        status?: ('queued' | 'running' | 'succeeded' | 'failed' | 'cancelled') | null;
-        limit?: number;
-        /** @description `next_cursor` of the page before */
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ExecutionPage'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `invalid_cursor` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_execution: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        execution_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Execution'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `execution_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  cancel_execution: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        execution_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Execution'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `execution_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `already_finished` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_groups: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['GroupList'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_health: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ControlPlaneHealth'];
-        };
-      };
-    };
-  };
-  list_api_keys: {
-    parameters: {
-      query?: {
-        limit?: number;
-        /** @description `next_cursor` of the page before */
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ApiKeyPage'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `invalid_cursor` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  create_api_key: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['NewApiKey'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ApiKeyWithSecret'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `conflict` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_api_key: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        key_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ApiKeyView'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `api_key_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  revoke_api_key: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        key_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `api_key_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  update_api_key: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        key_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['ApiKeyChanges'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ApiKeyView'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `api_key_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  rotate_api_key: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        key_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['RotateApiKey'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ApiKeyWithSecret'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `api_key_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `conflict` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_me: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['User'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_my_budget: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Budget'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  erase_me: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['EraseMeRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['DataRequest'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `last_administrator` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `too_many_attempts` */
-      429: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_my_exports: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['DataRequestList'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  export_me: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['DataRequest'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_platform_metrics: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Prometheus text, or OpenMetrics where `Accept` asks for it */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/openmetrics-text': string;
-          'text/plain': string;
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_openapi: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': unknown;
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-    };
-  };
-  get_policy: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['PolicyView'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  explain_policy: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['ExplainRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Explanation'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `not_found`, `agent_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_runs: {
-    parameters: {
-      query?: {
-        /** @description Only those of this workflow */
-        workflow_id?: string | null;
-        /** @description Only those that stand so */
-        status?: ('running' | 'succeeded' | 'failed' | 'stopped') | null;
-        limit?: number;
-        /** @description `next_cursor` of the page before */
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['RunPage'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `invalid_cursor` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_run: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['RunDetail'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `run_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  retry_run: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['RunView'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `run_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `run_not_retryable`, `workflow_archived` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  stop_run: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['RunView'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `run_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `already_finished` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_sessions: {
-    parameters: {
-      query?: {
-        /** @description Only those with this agent */
-        agent_id?: string | null;
-        limit?: number;
-        /** @description `next_cursor` of the page before */
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['AgentSessionPage'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `invalid_cursor` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  create_session: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['CreateSessionRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['AgentSession'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_session: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        session_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['AgentSession'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `session_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  delete_session: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        session_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `session_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_session_turns: {
-    parameters: {
-      query?: {
-        limit?: number;
-        /** @description `next_cursor` of the page before */
-        cursor?: string | null;
-      };
-      header?: never;
-      path: {
-        session_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['SessionTurnPage'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `invalid_cursor` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `session_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_tags: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['TagList'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_tool_approvals: {
-    parameters: {
-      query?: {
-        /** @description decided: also what has expired */
-        status?: 'pending' | 'decided';
-        /** @description A page may hold fewer: what expired counts too */
-        limit?: number;
-        /** @description `next_cursor` of the page before */
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ToolApprovalPage'];
-        };
-      };
-      /** @description `invalid_cursor` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_tool_approval: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        approval_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ToolApproval'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `approval_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  decide_tool_approval: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        approval_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['DecideToolCallRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ToolApproval'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `approval_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `approval_decided`, `approval_expired` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_triggers: {
-    parameters: {
-      query?: {
-        /** @description Only those of this workflow */
-        workflow_id?: string | null;
-        limit?: number;
-        /** @description `next_cursor` of the page before */
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['TriggerPage'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `invalid_cursor` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  create_trigger: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['NewTrigger'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['TriggerView'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `workflow_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `workflow_not_published`, `workflow_archived`, `conflict` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_trigger: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        trigger_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['TriggerView'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `trigger_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  delete_trigger: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        trigger_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `trigger_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  pause_trigger: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        trigger_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['TriggerView'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `trigger_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  resume_trigger: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        trigger_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['TriggerView'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `trigger_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `conflict` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_users: {
-    parameters: {
-      query?: {
-        /** @description All of these words, in address or name */
-        q?: string;
-        role?: string | null;
-        status?: ('active' | 'disabled' | 'erasing') | null;
-        limit?: number;
-        /** @description `next_cursor` of the page before */
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['PersonPage'];
-        };
-      };
-      /** @description `invalid_cursor` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_invitations: {
-    parameters: {
-      query?: {
-        limit?: number;
-        /** @description `next_cursor` of the page before */
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['InvitationPage'];
-        };
-      };
-      /** @description `invalid_cursor` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  invite_user: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['NewInvitation'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Invitation'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `email_taken`, `conflict` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `mail_unavailable`, `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  withdraw_invitation: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        invitation_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invitation_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  resend_invitation: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        invitation_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Invitation'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invitation_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `conflict` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `mail_unavailable`, `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_user: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        user_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Person'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `person_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  erase_user: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        user_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['DataRequest'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `person_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `last_administrator` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_user_data_requests: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        user_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['DataRequestList'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  disable_user: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        user_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Person'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `person_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `last_administrator`, `conflict` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  enable_user: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        user_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Person'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `person_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `conflict` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  export_user: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        user_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['DataRequest'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `person_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  set_user_roles: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        user_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['RolesRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Person'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `person_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `last_administrator`, `address_unconfirmed`, `conflict` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_webhooks: {
-    parameters: {
-      query?: {
-        /** @description Those of the whole platform instead; for administrators */
-        platform_wide?: boolean;
-        limit?: number;
-        /** @description `next_cursor` of the page before */
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['WebhookPage'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `invalid_cursor` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  create_webhook: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['NewWebhook'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['WebhookWithSecret'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `conflict` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_webhook: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        webhook_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['WebhookView'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `webhook_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  delete_webhook: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        webhook_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `webhook_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  update_webhook: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        webhook_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['WebhookChanges'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['WebhookView'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `webhook_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_webhook_deliveries: {
-    parameters: {
-      query?: {
-        limit?: number;
-        /** @description `next_cursor` of the page before */
-        cursor?: string | null;
-      };
-      header?: never;
-      path: {
-        webhook_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['DeliveryPage'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `invalid_cursor` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `webhook_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  redeliver_webhook_event: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        webhook_id: string;
-        delivery_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Delivery'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `webhook_not_found`, `delivery_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `conflict` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `rate_limited` */
-      429: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  ping_webhook: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        webhook_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Delivery'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `webhook_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `conflict` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `rate_limited` */
-      429: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  rotate_webhook_secret: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        webhook_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['WebhookWithSecret'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `webhook_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_workflows: {
-    parameters: {
-      query?: {
-        /** @description Words in name, title, description or tags */
-        q?: string;
-        limit?: number;
-        /** @description `next_cursor` of the page before */
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['WorkflowPage'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `invalid_cursor` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  create_workflow: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['SpecRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['WorkflowDetail'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `workflow_name_taken` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input`, `workflow_invalid` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  validate_workflow: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['SpecRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['CheckedWorkflow'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input`, `workflow_invalid` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_workflow: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        workflow_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['WorkflowDetail'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `workflow_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  archive_workflow: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        workflow_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['WorkflowDetail'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `workflow_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  publish_workflow: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        workflow_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        'application/json': components['schemas']['VersionRequest'] | null;
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['WorkflowDetail'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `workflow_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `workflow_archived` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input`, `workflow_invalid` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  roll_back_workflow: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        workflow_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        'application/json': components['schemas']['VersionRequest'] | null;
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['WorkflowDetail'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `workflow_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `workflow_archived`, `workflow_not_published` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input`, `workflow_invalid` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  start_run: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        workflow_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['StartRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['RunView'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `workflow_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `workflow_not_published`, `workflow_archived`, `run_name_reused` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  list_workflow_versions: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        workflow_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['VersionList'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `workflow_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  add_workflow_version: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        workflow_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['SpecRequest'];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['WorkflowDetail'];
-        };
-      };
-      /** @description `bad_request`, `malformed_json` */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `workflow_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `workflow_archived` */
-      409: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `payload_too_large` */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `unsupported_media_type` */
-      415: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input`, `workflow_invalid` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  get_workflow_version: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        workflow_id: string;
-        version: number;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['VersionDetail'];
-        };
-      };
-      /** @description Unchanged since the `ETag` in `If-None-Match` */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description `unauthenticated` */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `forbidden` */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `workflow_not_found` */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `invalid_input` */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `storage_unavailable`, `policy_undecided` */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
+    list_agent_switches: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentSwitchList"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_agent_switch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: string;
+                /** @description Or `*` for every agent of the group */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSwitch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentSwitchList"];
+                };
+            };
+            /** @description `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `agent_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_agents: {
+        parameters: {
+            query?: {
+                /** @description Words to look for, best match first */
+                q?: string;
+                group?: string | null;
+                tag?: string | null;
+                /** @description Only agents of this model tier */
+                model?: ("fast" | "balanced" | "deep") | null;
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentPage"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    route_ask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskToRoute"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoutedAsk"];
+                };
+            };
+            /** @description `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_agent: {
+        parameters: {
+            query?: {
+                /** @description A version that was deployed before; left out, the current one */
+                version?: string | null;
+            };
+            header?: never;
+            path: {
+                group: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentInfo"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `agent_not_found`, `agent_version_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    execute_agent: {
+        parameters: {
+            query?: {
+                /** @description A version that was deployed before; left out, the current one */
+                version?: string | null;
+            };
+            header?: {
+                /** @description The same key again within 24 hours gets the first answer; nothing is run twice */
+                "idempotency-key"?: string | null;
+                /** @description `respond-async`: accept now, run for as long as the agent may, and tell by `Location` */
+                prefer?: string | null;
+            };
+            path: {
+                group: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExecuteRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description Accepted: `Location` tells when it is done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description `malformed_json`, `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `budget_exceeded` */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `session_not_found`, `approval_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_in_progress`, `session_busy`, `agent_switched_off`, `approval_unusable`, `approval_required` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`, `idempotency_key_reused`, `model_refused`, `cost_limit_reached`, `declined_by_rule` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `model_error`, `model_output_invalid`, `model_rejected_request`, `tool_loop_exceeded`, `team_failed` */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `model_circuit_open`, `model_overloaded`, `model_unreachable`, `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `model_timed_out`, `deadline_exceeded` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_agent_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentHealth"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `agent_not_found`, `agent_version_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_agent_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `agent_not_found`, `agent_version_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_agent_versions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentVersions"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `agent_not_found`, `agent_version_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_analytics_agents: {
+        parameters: {
+            query?: {
+                /** @description What is most; duration_ms is the mean */
+                by?: "executions" | "cost_usd" | "failed" | "duration_ms";
+                /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
+                limit?: number | null;
+                /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
+                from?: string | null;
+                /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
+                to?: string | null;
+                /** @description Only this agent */
+                agent_id?: string | null;
+                /** @description Only agents of this group */
+                group?: string | null;
+                /** @description Only this model */
+                model?: string | null;
+                /** @description `all` is everybody's, for administrators, who get it by default */
+                scope?: ("mine" | "all") | null;
+                /** @description Only this user's, by id; for administrators */
+                owner?: string | null;
+                /** @description `csv` is as good as `Accept: text/csv` */
+                format?: ("json" | "csv") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report, as JSON or CSV */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TopAgents"];
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_analytics_budgets: {
+        parameters: {
+            query?: {
+                /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
+                limit?: number | null;
+                /** @description `csv` is as good as `Accept: text/csv` */
+                format?: ("json" | "csv") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report, as JSON or CSV */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetConsumption"];
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_analytics_errors: {
+        parameters: {
+            query?: {
+                /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
+                limit?: number | null;
+                /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
+                from?: string | null;
+                /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
+                to?: string | null;
+                /** @description Only this agent */
+                agent_id?: string | null;
+                /** @description Only agents of this group */
+                group?: string | null;
+                /** @description Only this model */
+                model?: string | null;
+                /** @description `all` is everybody's, for administrators, who get it by default */
+                scope?: ("mine" | "all") | null;
+                /** @description Only this user's, by id; for administrators */
+                owner?: string | null;
+                /** @description `csv` is as good as `Accept: text/csv` */
+                format?: ("json" | "csv") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report, as JSON or CSV */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Errors"];
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_analytics_groups: {
+        parameters: {
+            query?: {
+                /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
+                limit?: number | null;
+                /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
+                from?: string | null;
+                /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
+                to?: string | null;
+                /** @description Only this agent */
+                agent_id?: string | null;
+                /** @description Only agents of this group */
+                group?: string | null;
+                /** @description Only this model */
+                model?: string | null;
+                /** @description `all` is everybody's, for administrators, who get it by default */
+                scope?: ("mine" | "all") | null;
+                /** @description Only this user's, by id; for administrators */
+                owner?: string | null;
+                /** @description `csv` is as good as `Accept: text/csv` */
+                format?: ("json" | "csv") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report, as JSON or CSV */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Groups"];
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_analytics_latency: {
+        parameters: {
+            query?: {
+                by?: "agent" | "model";
+                /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
+                limit?: number | null;
+                /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
+                from?: string | null;
+                /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
+                to?: string | null;
+                /** @description Only this agent */
+                agent_id?: string | null;
+                /** @description Only agents of this group */
+                group?: string | null;
+                /** @description Only this model */
+                model?: string | null;
+                /** @description `all` is everybody's, for administrators, who get it by default */
+                scope?: ("mine" | "all") | null;
+                /** @description Only this user's, by id; for administrators */
+                owner?: string | null;
+                /** @description `csv` is as good as `Accept: text/csv` */
+                format?: ("json" | "csv") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report, as JSON or CSV */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Latency"];
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_analytics_overview: {
+        parameters: {
+            query?: {
+                /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
+                from?: string | null;
+                /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
+                to?: string | null;
+                /** @description Only this agent */
+                agent_id?: string | null;
+                /** @description Only agents of this group */
+                group?: string | null;
+                /** @description Only this model */
+                model?: string | null;
+                /** @description `all` is everybody's, for administrators, who get it by default */
+                scope?: ("mine" | "all") | null;
+                /** @description Only this user's, by id; for administrators */
+                owner?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_analytics_timeseries: {
+        parameters: {
+            query?: {
+                /** @description `hour` takes a range of 31 days at most */
+                grain?: "hour" | "day";
+                /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
+                from?: string | null;
+                /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
+                to?: string | null;
+                /** @description Only this agent */
+                agent_id?: string | null;
+                /** @description Only agents of this group */
+                group?: string | null;
+                /** @description Only this model */
+                model?: string | null;
+                /** @description `all` is everybody's, for administrators, who get it by default */
+                scope?: ("mine" | "all") | null;
+                /** @description Only this user's, by id; for administrators */
+                owner?: string | null;
+                /** @description `csv` is as good as `Accept: text/csv` */
+                format?: ("json" | "csv") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report, as JSON or CSV */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Series"];
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_analytics_users: {
+        parameters: {
+            query?: {
+                /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
+                limit?: number | null;
+                /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
+                from?: string | null;
+                /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
+                to?: string | null;
+                /** @description Only this agent */
+                agent_id?: string | null;
+                /** @description Only agents of this group */
+                group?: string | null;
+                /** @description Only this model */
+                model?: string | null;
+                /** @description `all` is everybody's, for administrators, who get it by default */
+                scope?: ("mine" | "all") | null;
+                /** @description Only this user's, by id; for administrators */
+                owner?: string | null;
+                /** @description `csv` is as good as `Accept: text/csv` */
+                format?: ("json" | "csv") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report, as JSON or CSV */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsersOfRange"];
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_analytics_workflows: {
+        parameters: {
+            query?: {
+                /** @description Rows at most; left out, 2,000 of a CSV and 100 or fewer of JSON */
+                limit?: number | null;
+                /** @description A date or a moment (RFC 3339, UTC); left out, the day six days before the end */
+                from?: string | null;
+                /** @description A date, which counts whole, or a moment; left out, today. At most 400 days after `from` */
+                to?: string | null;
+                /** @description Only this agent */
+                agent_id?: string | null;
+                /** @description Only agents of this group */
+                group?: string | null;
+                /** @description Only this model */
+                model?: string | null;
+                /** @description `all` is everybody's, for administrators, who get it by default */
+                scope?: ("mine" | "all") | null;
+                /** @description Only this user's, by id; for administrators */
+                owner?: string | null;
+                /** @description `csv` is as good as `Accept: text/csv` */
+                format?: ("json" | "csv") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report, as JSON or CSV */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workflows"];
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_approvals: {
+        parameters: {
+            query?: {
+                /** @description decided: also what has expired or was withdrawn */
+                status?: "pending" | "decided";
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalPage"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalView"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `approval_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decide_approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalView"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `approval_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `approval_decided`, `approval_expired` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_audit_entries: {
+        parameters: {
+            query?: {
+                /** @description Of the event */
+                type?: string | null;
+                /** @description The agent's or run's id */
+                subject?: string | null;
+                /** @description The user's id */
+                owner?: string | null;
+                /** @description Occurred then or later: a date or a moment (RFC 3339, UTC) */
+                from?: string | null;
+                /** @description Occurred before: a moment, or a date, which counts whole */
+                to?: string | null;
+                /** @description Fewer come where they would be more than 5 MB */
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEntryPage"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_audit_log: {
+        parameters: {
+            query?: {
+                /** @description Begin behind this entry */
+                after_seq?: number;
+                /** @description Fewer come where they would be more than 5 MB */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry a line, the oldest first */
+            200: {
+                headers: {
+                    /** @description Send it as `after_seq` for what follows; missing where nothing does */
+                    "X-Next-After-Seq"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verify_audit_log: {
+        parameters: {
+            query?: {
+                /** @description Begin with this entry; behind the end there is nothing to check */
+                from_seq?: number;
+                /** @description By default as far as the log goes */
+                to_seq?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerificationView"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accept_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptInvitationRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json`, `link_invalid` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `email_taken` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_attempts` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forgot_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForgotPasswordRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_attempts` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `mail_unavailable`, `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoginRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_attempts` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["LogoutRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePasswordRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_attempts` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refresh: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefreshRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    register: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegisterRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `email_taken` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_attempts` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reset_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResetPasswordRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_request`, `malformed_json`, `link_invalid` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_attempts` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_all: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RevokeAllRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"] | null;
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verify_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerifyEmailRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_request`, `malformed_json`, `link_invalid` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_attempts` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    send_verification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `mail_unavailable`, `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_batches: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchList"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_batch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchView"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `agent_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_batch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                batch_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchView"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `batch_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_batch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                batch_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchView"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `batch_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `already_finished` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_batch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                batch_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchView"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `batch_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `already_finished`, `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_agent_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`, `agent_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_agent_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CeilingRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`, `agent_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_user_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_user_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CeilingRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_dead_letters: {
+        parameters: {
+            query?: {
+                state?: "open" | "redriven" | "discarded";
+                /** @description Whose work failed; all when left out */
+                source?: ("relay-bus" | "relay-kafka" | "projections" | "webhooks" | "tracking" | "triggers" | "mails" | "personal-data") | null;
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterPage"];
+                };
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redrive_dead_letters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRedriveRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRedriveAnswer"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json`, `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                letter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterDetail"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `dead_letter_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    discard_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                letter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiscardRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetter"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `dead_letter_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `dead_letter_closed`, `dead_letter_busy` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redrive_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                letter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetter"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `dead_letter_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `dead_letter_closed`, `dead_letter_busy` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `deadline_exceeded` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_evaluations: {
+        parameters: {
+            query: {
+                /** @description group/name */
+                agent: string;
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvaluationPage"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_evaluation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewEvaluation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Evaluation"];
+                };
+            };
+            /** @description `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `agent_not_found`, `agent_version_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_evaluation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                evaluation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Evaluation"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `evaluation_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_executions: {
+        parameters: {
+            query?: {
+                /** @description Only those of this agent */
+                agent_id?: string | null;
+                /** @description Only those that stand so */
+                status?: ("queued" | "running" | "succeeded" | "failed" | "cancelled") | null;
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionPage"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_execution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `execution_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_execution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `execution_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `already_finished` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_groups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupList"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ControlPlaneHealth"];
+                };
+            };
+        };
+    };
+    list_api_keys: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyPage"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewApiKey"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyWithSecret"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyView"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `api_key_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `api_key_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyChanges"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyView"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `api_key_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateApiKey"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyWithSecret"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `api_key_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_my_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    erase_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EraseMeRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataRequest"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `last_administrator` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_attempts` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_my_exports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataRequestList"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataRequest"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_platform_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Prometheus text, or OpenMetrics where `Accept` asks for it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/openmetrics-text": string;
+                    "text/plain": string;
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_openapi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyView"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explain_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExplainRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`, `agent_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_runs: {
+        parameters: {
+            query?: {
+                /** @description Only those of this workflow */
+                workflow_id?: string | null;
+                /** @description Only those that stand so */
+                status?: ("running" | "succeeded" | "failed" | "stopped") | null;
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunPage"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `run_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retry_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunView"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `run_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `run_not_retryable`, `workflow_archived` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stop_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunView"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `run_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `already_finished` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: {
+                /** @description Only those with this agent */
+                agent_id?: string | null;
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentSessionPage"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateSessionRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentSession"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentSession"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `session_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `session_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_session_turns: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionTurnPage"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `session_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tags: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TagList"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tool_approvals: {
+        parameters: {
+            query?: {
+                /** @description decided: also what has expired */
+                status?: "pending" | "decided";
+                /** @description A page may hold fewer: what expired counts too */
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolApprovalPage"];
+                };
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_tool_approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolApproval"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `approval_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decide_tool_approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideToolCallRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolApproval"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `approval_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `approval_decided`, `approval_expired` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_triggers: {
+        parameters: {
+            query?: {
+                /** @description Only those of this workflow */
+                workflow_id?: string | null;
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerPage"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_trigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTrigger"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerView"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `workflow_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `workflow_not_published`, `workflow_archived`, `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_trigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerView"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `trigger_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_trigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `trigger_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pause_trigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerView"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `trigger_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_trigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerView"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `trigger_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_users: {
+        parameters: {
+            query?: {
+                /** @description All of these words, in address or name */
+                q?: string;
+                role?: string | null;
+                status?: ("active" | "disabled" | "erasing") | null;
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonPage"];
+                };
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_invitations: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationPage"];
+                };
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invite_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewInvitation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `email_taken`, `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `mail_unavailable`, `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdraw_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invitation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invitation_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resend_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invitation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invitation_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `mail_unavailable`, `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `person_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    erase_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataRequest"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `person_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `last_administrator` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_user_data_requests: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataRequestList"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disable_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `person_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `last_administrator`, `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enable_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `person_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataRequest"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `person_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_user_roles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RolesRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `person_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `last_administrator`, `address_unconfirmed`, `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_webhooks: {
+        parameters: {
+            query?: {
+                /** @description Those of the whole platform instead; for administrators */
+                platform_wide?: boolean;
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookPage"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookView"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `webhook_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `webhook_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookChanges"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookView"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `webhook_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_webhook_deliveries: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `webhook_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redeliver_webhook_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `webhook_not_found`, `delivery_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ping_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `webhook_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_webhook_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `webhook_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_workflows: {
+        parameters: {
+            query?: {
+                /** @description Words in name, title, description or tags */
+                q?: string;
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowPage"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_cursor` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_workflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SpecRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowDetail"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `workflow_name_taken` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`, `workflow_invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    validate_workflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SpecRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckedWorkflow"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`, `workflow_invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_workflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workflow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowDetail"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `workflow_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    archive_workflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workflow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowDetail"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `workflow_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    publish_workflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workflow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["VersionRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowDetail"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `workflow_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `workflow_archived` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`, `workflow_invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    roll_back_workflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workflow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["VersionRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowDetail"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `workflow_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `workflow_archived`, `workflow_not_published` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`, `workflow_invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workflow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunView"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `workflow_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `workflow_not_published`, `workflow_archived`, `run_name_reused` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_workflow_versions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workflow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionList"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `workflow_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_workflow_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workflow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SpecRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowDetail"];
+                };
+            };
+            /** @description `bad_request`, `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `workflow_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `workflow_archived` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`, `workflow_invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_workflow_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workflow_id: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionDetail"];
+                };
+            };
+            /** @description Unchanged since the `ETag` in `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `workflow_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
     };
-  };
 }

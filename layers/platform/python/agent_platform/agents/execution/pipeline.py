@@ -114,6 +114,7 @@ class ExecutionPipeline:
 class Governance:
     """The stages that hold an execution to what all processes share: rights, locks, limits, money, conversations."""
 
+    switched_on: Stage
     policy: Stage
     idempotency: Stage
     admission: Stage
@@ -137,7 +138,7 @@ def build_pipeline(
         governance: None where one agent runs alone on a laptop, with nothing to share.
     """
     shared = governance
-    refusing = [shared.policy, shared.idempotency, shared.tool_approvals] if shared else []
+    refusing = [shared.switched_on, shared.policy, shared.idempotency, shared.tool_approvals] if shared else []
     refusing += [shared.admission, shared.conversation] if shared else []
     sparing = [shared.cache, shared.circuit] if shared else []
     stages = [

@@ -6,6 +6,7 @@ Action = Literal[
     "account:manage",
     "agents:execute",
     "agents:read",
+    "agents:switch",
     "analytics:read",
     "approvals:decide",
     "audit:read",
