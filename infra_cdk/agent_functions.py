@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
+from agent_platform.agents.custom import GROUP, LONGEST_SECONDS
 from agent_platform.agents.definition import AgentDefinition
 
 GRACE_SECONDS = 30
@@ -39,7 +40,8 @@ class AgentFunction:
     @property
     def timeout_seconds(self) -> int:
         """The longest limit among its agents, and some time to start and to answer."""
-        return max(agent.limits.timeout_seconds for agent in self.agents) + GRACE_SECONDS
+        slowest = max((agent.limits.timeout_seconds for agent in self.agents), default=LONGEST_SECONDS)
+        return slowest + GRACE_SECONDS
 
     @property
     def speaks_postgres(self) -> bool:
@@ -49,6 +51,8 @@ class AgentFunction:
 
 def agent_functions(definitions: Iterable[AgentDefinition]) -> list[AgentFunction]:
     """One function per group, and one more per dedicated agent, in the order of their ids.
+
+    Without a definition there is one all the same, for the agents that people write through the API.
 
     A group's function serves the group's dedicated agents as well: workflows call it, so that batches do not
     take the warm instances which wait for people.
@@ -65,7 +69,7 @@ def agent_functions(definitions: Iterable[AgentDefinition]) -> list[AgentFunctio
             for agent in agents
             if agent.dedicated
         ]
-    return functions
+    return sorted([*functions, AgentFunction(GROUP, ())], key=lambda each: each.group)
 
 
 def _colleagues(

@@ -61,6 +61,7 @@ class PersonalData(Construct):
                 "WEBHOOKS_TABLE": tables.webhooks.table_name,
                 "DEAD_LETTERS_TABLE": tables.dead_letters.table_name,
                 "RESPONSE_CACHE_TABLE": tables.response_cache.table_name,
+                "DEFINITIONS_TABLE": tables.definitions.table_name,
                 "PAYLOADS_BUCKET": data.payloads.bucket_name,
                 "RUN_BATCH_STATE_MACHINE_ARN": run_batch,
                 "SCHEDULE_GROUP": triggers.group.schedule_group_name or "",
@@ -87,6 +88,10 @@ class PersonalData(Construct):
         function.allow(["dynamodb:UpdateItem"], [tables.webhooks.table_arn])
         function.allow(["dynamodb:DeleteItem", "dynamodb:Query"], [tables.webhooks.table_arn])
         function.allow(["dynamodb:DeleteItem", "dynamodb:GetItem"], [tables.accounts.table_arn])
+        # The agents that somebody wrote go out of service with their account.
+        function.allow(
+            ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:Query"], [tables.definitions.table_arn]
+        )
         prefixes = (EXECUTIONS, QUEUED, BATCHES, RUNS, LETTERS, EXPORTS)
         objects = [data.payload_objects(each) for each in prefixes]
         function.allow(["s3:DeleteObject", "s3:GetObject"], objects)

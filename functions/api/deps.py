@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Request
 
 from agent_platform.agents.catalogue import Catalogue
+from agent_platform.agents.custom import EveryAgent, LiveAgents
 from agent_platform.agents.versions import Versions
 from agent_platform.errors import Forbidden, MailUnavailable
 from agent_platform.events.recorder import OutboxRecorder
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from agent_platform.workflows.approvals import Approvals
     from agent_platform.workflows.manager import WorkflowManager
     from agent_platform.workflows.triggers import Triggers
+    from functions.api.custom_agent_services import CustomAgentDesk
     from functions.api.key_services import KeyDesk
     from functions.api.people_services import DataDesk, PeopleDesk
 
@@ -57,8 +59,21 @@ class Services:
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        """The compiled catalogue of agents."""
-        return Catalogue(self._settings.catalogue_path)
+        """The compiled catalogue of agents; by their ids it finds the published agents of users too."""
+        return EveryAgent(self._settings.catalogue_path, LiveAgents(self.definitions))
+
+    @cached_property
+    def definitions(self) -> DefinitionRepository:
+        """Agents in every version that was deployed or published."""
+        return DefinitionRepository(self._settings.definitions_table)
+
+    @cached_property
+    def custom_agents(self) -> "CustomAgentDesk":
+        """Agents that people write through this API."""
+        from agent_platform.storage.custom_agents import CustomAgents
+        from functions.api.custom_agent_services import CustomAgentDesk
+
+        return CustomAgentDesk(CustomAgents(self.engine), self.definitions, self.catalogue, self._settings.finding_path)
 
     @cached_property
     def search(self) -> "AgentSearch":
@@ -136,7 +151,7 @@ class Services:
     @cached_property
     def versions(self) -> Versions:
         """Agents in every version that was deployed."""
-        return Versions(self.catalogue, DefinitionRepository(self._settings.definitions_table))
+        return Versions(self.catalogue, self.definitions)
 
     @cached_property
     def conversations(self) -> SessionRepository:

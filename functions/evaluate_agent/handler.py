@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from agent_platform.agents.cases import Case, CaseFile
 from agent_platform.agents.catalogue import Catalogue
+from agent_platform.agents.custom import EveryAgent, LiveAgents
 from agent_platform.agents.versions import Versions
 from agent_platform.errors import InvalidInput
 from agent_platform.evaluation.evaluator import Answer, Evaluator, Order, Plan, Stage
@@ -53,8 +54,13 @@ def _settings() -> EvaluateAgentSettings:
 
 
 @cache
+def _definitions() -> DefinitionRepository:
+    return DefinitionRepository(_settings().definitions_table)
+
+
+@cache
 def _catalogue() -> Catalogue:
-    return Catalogue(_settings().catalogue_path)
+    return EveryAgent(_settings().catalogue_path, LiveAgents(_definitions()))
 
 
 @cache
@@ -63,7 +69,7 @@ def _evaluator() -> Evaluator:
     executions = ExecutionRepository(env.executions_table, PayloadStore(env.payloads_bucket))
     return Evaluator(
         EvaluationRepository(env.evaluations_table),
-        Versions(_catalogue(), DefinitionRepository(env.definitions_table)),
+        Versions(_catalogue(), _definitions()),
         _cases,
         executions.unmasked,
     )

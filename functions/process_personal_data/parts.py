@@ -9,6 +9,7 @@ from agent_platform.identity.people import People
 from agent_platform.settings import ProcessPersonalDataSettings
 from agent_platform.storage.approvals import stored_in
 from agent_platform.storage.batches import BatchRepository
+from agent_platform.storage.custom_agents import CustomAgents
 from agent_platform.storage.dynamodb import dynamodb, storage_errors
 from agent_platform.storage.executions import ExecutionRepository
 from agent_platform.storage.payloads import PayloadStore
@@ -103,6 +104,15 @@ def parts(env: ProcessPersonalDataSettings, engine: Any, payloads: PayloadStore)
                 "created_at": each.created_at.isoformat(),
             }
 
+    def written(user_id: str) -> Documents:
+        for each in CustomAgents(engine).list_by_owner(user_id):
+            yield {
+                "id": each.id,
+                "live_version": each.live_version,
+                "draft": each.draft,
+                "created_at": each.created_at.isoformat(),
+            }
+
     def hooks(user_id: str) -> Documents:
         for partition in (owned_by(user_id), PLATFORM):
             for each in webhooks.list_of(partition).items:
@@ -132,6 +142,7 @@ def parts(env: ProcessPersonalDataSettings, engine: Any, payloads: PayloadStore)
         Part("approvals", asked),
         Part("tool_approvals", asked_for_tools),
         Part("triggers", triggered),
+        Part("custom_agents", written),
         Part("webhooks", hooks),
         Part("api_keys", api_keys),
         Part("budget", budget),

@@ -6,6 +6,7 @@ from typing import Any
 from agent_platform.identity.erasure import Step
 from agent_platform.identity.revocations import Revocations
 from agent_platform.settings import ProcessPersonalDataSettings
+from agent_platform.storage.definitions import DefinitionRepository
 from agent_platform.storage.dynamodb import dynamodb, storage_errors
 from agent_platform.storage.erased_account import ErasedAccount
 from agent_platform.storage.erased_conversations import erase_conversations
@@ -29,6 +30,7 @@ def steps(
     traces = ErasedTraces(
         env.tokens_table, env.response_cache_table, env.approvals_table, env.dead_letters_table, payloads
     )
+    definitions = DefinitionRepository(env.definitions_table)
     machines, batches = MachineExecutions(), StateMachine(env.run_batch_state_machine_arn)
     revocations = Revocations(env.tokens_table, longest_life=env.refresh_token_seconds)
 
@@ -61,6 +63,7 @@ def steps(
         Step("dead_letters", traces.dead_letters),
         Step("cached_answers", traces.cached_answers),
         Step("workflows", lambda user_id: account.workflows(user_id, _remove_machine)),
+        Step("custom_agents", lambda user_id: account.custom_agents(user_id, definitions.remove)),
         Step("budget", lambda user_id: _budget(env.accounts_table, user_id)),
         Step("exports", exports),
     ]

@@ -5,6 +5,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from agent_platform.agents.catalogue import Catalogue
+from agent_platform.agents.custom import GROUP as CUSTOM
+from agent_platform.agents.custom import LiveAgents
 from agent_platform.agents.execution import build_pipeline
 from agent_platform.agents.execution.validate_input import validate_input
 from agent_platform.agents.meter import Patience, Provider
@@ -83,6 +85,12 @@ def policies() -> Policies:
 
 
 @cache
+def definitions() -> DefinitionRepository:
+    """Agents in every version that was deployed or published."""
+    return DefinitionRepository(settings().definitions_table)
+
+
+@cache
 def switches() -> AgentSwitches:
     """Which agents are off."""
     place = settings().agent_switches
@@ -94,7 +102,9 @@ def service() -> RunAgentService:
     """The agents of this function's group."""
     env = settings()
     provider: Provider = "bedrock" if env.claude_provider == "bedrock" else "anthropic"
-    catalogue, governed = Catalogue(env.catalogue_path), governance(env, executions(), policies(), switches())
+    # The agents of users are in no catalogue: their group looks each up where it was published.
+    catalogue = LiveAgents(definitions()) if env.agent_group == CUSTOM else Catalogue(env.catalogue_path)
+    governed = governance(env, executions(), policies(), switches())
     accepted = [validate_input, governed.switched_on, governed.policy, governed.idempotency, governed.tool_approvals]
     return RunAgentService(
         env.agent_group,
@@ -102,7 +112,7 @@ def service() -> RunAgentService:
         build_pipeline(recorder(), client, provider, catalogue.get, governed),
         AgentCounters(env.agent_metrics_table),
         submission(accepted, executions(), payloads(), StateMachine(env.run_agent_state_machine_arn), provider),
-        DefinitionRepository(env.definitions_table),
+        definitions(),
         switches().of,
     )
 

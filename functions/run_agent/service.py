@@ -4,11 +4,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.definition import AgentDefinition, JsonObject, Team
 from agent_platform.agents.execution import Call, ExecutionPipeline
 from agent_platform.agents.meter import PATIENT, Patience
-from agent_platform.agents.versions import Documents, Versions
+from agent_platform.agents.versions import Current, Documents, Versions
 from agent_platform.errors import AgentNotFound, BadRequest
 from agent_platform.identity.principal import Principal
 from agent_platform.storage.agent_switches import SwitchedOff
@@ -45,7 +44,7 @@ class RunAgentService:
     def __init__(
         self,
         group: str,
-        catalogue: Catalogue,
+        catalogue: Current,
         pipeline: ExecutionPipeline,
         counts: Counts,
         submit: Submit = _nowhere,

@@ -189,7 +189,18 @@ class ApiStack(Stack):
         data.agent_switches.let_change(function)
         function.allow(["dynamodb:GetItem", "dynamodb:PutItem"], [tables.evaluations.table_arn])
         function.allow(["dynamodb:Query"], [f"{tables.evaluations.table_arn}/index/by_agent"])
-        function.allow(["dynamodb:GetItem"], [tables.definitions.table_arn])
+        # Versions of agents, and the agents that people write: publishing keeps a version and lets it be live.
+        function.allow(
+            [
+                "dynamodb:BatchGetItem",
+                "dynamodb:BatchWriteItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+            ],
+            [tables.definitions.table_arn],
+        )
         function.allow(["states:StartExecution"], [evaluate_agent])
         evaluations = runs_arn(self, self._stage, "evaluate_agent")
         function.allow(["states:DescribeExecution"], [evaluations])

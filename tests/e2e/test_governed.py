@@ -12,6 +12,7 @@ import pytest
 
 from tests.e2e.conftest import REFERENCE, sign_in
 from tests.e2e.platform_process import PlatformProcess
+from tests.fakes.definitions import a_definition
 
 EXECUTE = f"/api/v1/agents/{REFERENCE}/execute"
 PATIENCE_SECONDS = 60.0
@@ -199,3 +200,46 @@ def until(ask: Callable[[], httpx.Response], holds: Callable[[httpx.Response], b
             return answer
         time.sleep(1)
     raise AssertionError(f"{answer.status_code}: {answer.text}")
+
+
+def test_an_agent_of_ones_own_is_checked_published_executed_and_rolled_back(
+    platform: PlatformProcess, newcomer: httpx.Client
+) -> None:
+    name = f"parcel-weigher-{uuid.uuid4().hex[:8]}"
+    draft = a_definition(
+        "parcel",
+        not_when=[{"ask": "An invoice is to be checked against order and receipt.", "instead": REFERENCE}],
+        near_misses=[
+            {
+                "ask": "Does this invoice agree with the purchase order and what the warehouse booked?",
+                "belongs_to": REFERENCE,
+            },
+            {"ask": "Supplier charged us for 500 but only 480 showed up, what should we pay?", "belongs_to": REFERENCE},
+        ],
+        tags=["warehousing", "inventory", "controls"],
+    )
+    execute, body = f"/api/v1/agents/custom/{name}/execute", {"input": draft["example"]["input"]}
+    assert newcomer.post("/api/v1/agents", json={"name": name, "definition": draft}).status_code == 403
+    with platform.client() as admin:
+        sign_in(admin, platform.account("admin"))
+        assert admin.post("/api/v1/agents", json={"name": name, "definition": draft}).status_code == 201
+        assert newcomer.post(execute, json=body).status_code == 404
+        report = admin.post(f"/api/v1/custom-agents/{name}/check").json()
+        assert report["passes"], report
+        assert admin.post(f"/api/v1/custom-agents/{name}/publish").json()["live_version"] == "1.0.0"
+
+        done = newcomer.post(execute, json=body).json()
+        assert (done["status"], done["agent_id"], done["agent_version"]) == ("succeeded", f"custom/{name}", "1.0.0")
+        assert set(done["output"]) == {"tariff_class", "reason"}
+
+        newer = {**draft, "version": "1.1.0", "use_when": "You hold a parcel of any size."}
+        admin.put(f"/api/v1/custom-agents/{name}", json={"definition": newer}).raise_for_status()
+        assert admin.post(f"/api/v1/custom-agents/{name}/publish").json()["live_version"] == "1.1.0"
+        assert newcomer.post(execute, json=body).json()["agent_version"] == "1.1.0"
+        assert newcomer.post(f"{execute}?version=1.0.0", json=body).json()["agent_version"] == "1.0.0"
+        admin.post(f"/api/v1/custom-agents/{name}/roll-back", json={"version": "1.0.0"}).raise_for_status()
+        assert newcomer.post(execute, json=body).json()["agent_version"] == "1.0.0"
+
+        assert admin.post(f"/api/v1/custom-agents/{name}/withdraw").json()["live_version"] is None
+        assert newcomer.post(execute, json=body).status_code == 404
+        assert admin.delete(f"/api/v1/custom-agents/{name}").status_code == 204

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from infra_cdk.repository import AGENT_DEFS
 from infra_cdk.stages import Stage
 
 Template = dict[str, Any]
+
+GROUPS = sorted([*(path.name for path in AGENT_DEFS.iterdir() if path.is_dir()), "custom"])
+"""The groups that have a function: those with definitions, and the one of the agents that people write."""
 
 
 @dataclass(frozen=True, slots=True)

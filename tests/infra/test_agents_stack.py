@@ -12,7 +12,7 @@ from infra_cdk.repository import AGENT_DEFS
 from infra_cdk.stacks.agents import group_function_name
 from infra_cdk.stages import LOCAL, PROD
 from tests.fakes.definitions import a_definition
-from tests.infra.templates import Grant, Synthesized, text
+from tests.infra.templates import GROUPS, Grant, Synthesized, text
 
 
 def grants(stage: Synthesized, function: str) -> dict[str, set[str]]:
@@ -46,7 +46,7 @@ def target(grant: Grant) -> str:
 
 
 def test_each_group_has_one_function_that_serves_it(stage: Synthesized) -> None:
-    groups = sorted(path.name for path in AGENT_DEFS.iterdir() if path.is_dir())
+    groups = GROUPS
     functions = stage.resources("AWS::Lambda::Function", "Agents")
 
     assert sorted(each.properties["Environment"]["Variables"]["AGENT_GROUP"] for each in functions) == groups
@@ -172,6 +172,7 @@ def test_a_function_has_what_the_colleagues_of_its_agents_need_however_far_down_
     )
 
     assert {name: [each.id for each in function.colleagues] for name, function in found.items()} == {
+        "Custom": [],
         "Air": ["post/clerk", "sea/archivist"],
         "AirLeader": ["air/clerk", "post/clerk", "sea/archivist"],
         "Post": ["sea/archivist"],
@@ -211,5 +212,7 @@ def test_the_starter_teams_bring_their_members_along() -> None:
         assert set(team.colleagues) <= {each.id for each in (*function.agents, *function.colleagues)}
 
 
-def test_no_agents_make_no_functions() -> None:
-    assert agent_functions([]) == []
+def test_without_a_definition_there_is_the_function_of_the_agents_that_people_write() -> None:
+    (function,) = agent_functions([])
+    assert (function.construct_id, function.timeout_seconds) == ("Custom", 330)
+    assert not function.speaks_postgres

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from infra_cdk.constructs.gateway_errors import GATEWAY_ERRORS
-from infra_cdk.repository import AGENT_DEFS
-from tests.infra.templates import Grant, Synthesized, text
+from tests.infra.templates import GROUPS, Grant, Synthesized, text
 
 PUBLIC = {
     ("POST", "/api/v1/auth/register"),
@@ -42,7 +41,7 @@ def target(method: dict[str, Any]) -> str:
 def test_each_group_has_a_route_to_its_own_function(stage: Synthesized) -> None:
     table = routes(stage)
 
-    for group in (path.name for path in AGENT_DEFS.iterdir() if path.is_dir()):
+    for group in GROUPS:
         construct = "".join(word.capitalize() for word in group.split("-"))
         assert f"{construct}Function" in target(table["ANY", f"/api/v1/agents/{group}/{{proxy+}}"])
 
@@ -88,7 +87,7 @@ def test_every_function_behind_the_gateway_may_be_called_by_this_api_alone(stage
         if each.properties["Principal"] == "apigateway.amazonaws.com"
     ]
 
-    assert len(permissions) == len(list(AGENT_DEFS.glob("*/"))) + 2
+    assert len(permissions) == len(GROUPS) + 2
     assert all("GatewayApi" in text(each["SourceArn"]) for each in permissions)
 
 

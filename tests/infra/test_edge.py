@@ -147,7 +147,7 @@ class TestOrigins:
             if "CORS_ORIGINS" in (variables := each.properties.get("Environment", {}).get("Variables", {}))
         }
         assert set(told.values()) == {HERE}
-        assert len(told) == 3  # the control plane, and the functions of two groups
+        assert len(told) == 4  # the control plane, and the functions of two groups and of custom agents
         for answer in found.resources("AWS::ApiGateway::GatewayResponse"):
             headers = answer.properties["ResponseParameters"]
             assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == f"'{HERE}'"

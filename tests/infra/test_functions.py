@@ -4,8 +4,7 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from agent_platform import settings
-from tests.infra.conftest import one_agent_per_group
-from tests.infra.templates import Resource, Synthesized, text
+from tests.infra.templates import GROUPS, Resource, Synthesized, text
 
 ALWAYS = (
     *("api", "authorize", "deliver_webhooks", "keep_dead_letters", "migrate_database", "process_personal_data"),
@@ -38,7 +37,7 @@ def platform_functions(stage: Synthesized) -> list[Resource]:
 def test_the_cloud_runs_the_managed_arm64_runtime_with_tracing(cloud_stage: Synthesized) -> None:
     functions = platform_functions(cloud_stage)
 
-    assert len(functions) == len(one_agent_per_group()) + len(of_the_platform(cloud_stage))
+    assert len(functions) == len(GROUPS) + len(of_the_platform(cloud_stage))
     for function in functions:
         assert function.properties["Runtime"] == "python3.13"
         assert function.properties["Architectures"] == ["arm64"]

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from infra_cdk.repository import AGENT_DEFS, STATE_MACHINES
-from tests.infra.templates import Synthesized, text
+from infra_cdk.repository import STATE_MACHINES
+from tests.infra.templates import GROUPS, Synthesized, text
 
 
 def machine(stage: Synthesized, name: str) -> dict[str, Any]:
@@ -15,23 +15,21 @@ def machine(stage: Synthesized, name: str) -> dict[str, Any]:
 
 
 def test_a_run_may_call_the_groups_functions_and_nothing_else(stage: Synthesized) -> None:
-    groups = [path for path in AGENT_DEFS.iterdir() if path.is_dir()]
     grants = [grant for grant in stage.grants("RunAgent", "Workflows") if grant.resource != "*"]
 
     assert {grant.action for grant in grants} == {"lambda:InvokeFunction"}
-    assert len({grant.resource for grant in grants}) == len(groups)
+    assert len({grant.resource for grant in grants}) == len(GROUPS)
     assert not any("*" in grant.resource for grant in grants)
 
 
 def test_a_batch_may_call_the_groups_run_its_lines_and_read_their_files(stage: Synthesized) -> None:
-    groups = [path for path in AGENT_DEFS.iterdir() if path.is_dir()]
     grants = [grant for grant in stage.grants("RunBatch", "Workflows") if grant.resource != "*"]
     calls = {grant.resource for grant in grants if grant.action == "lambda:InvokeFunction"}
     others = {(grant.action, grant.resource.rpartition("run_batch")[2]) for grant in grants} - {
         ("lambda:InvokeFunction", each.rpartition("run_batch")[2]) for each in calls
     }
 
-    assert len(calls) == len(groups) + 1
+    assert len(calls) == len(GROUPS) + 1
     assert {each for each in others if not each[0].startswith("s3:")} == {
         ("states:StartExecution", ""),
         ("states:DescribeExecution", ":*"),
@@ -95,7 +93,7 @@ def test_the_name_that_a_run_forms_is_the_name_that_a_group_has(stage: Synthesiz
 def test_a_dedicated_agent_is_no_group_to_a_run(special: Synthesized) -> None:
     values = machine(special, "RunAgent")["DefinitionSubstitutions"]
 
-    assert values["AgentGroups"] == "banking-lending,cloud-operations,construction-real-estate"
+    assert values["AgentGroups"] == "banking-lending,cloud-operations,construction-real-estate,custom"
 
 
 @pytest.mark.parametrize("name", ["RunAgent", "RunBatch", "EvaluateAgent"])

@@ -8,11 +8,11 @@ import pytest
 from aws_cdk import App, Stack
 
 from agent_platform.workflows import shipped_files
-from infra_cdk.repository import AGENT_DEFS, ROOT
+from infra_cdk.repository import ROOT
 from infra_cdk.stages import DEV, LOCAL
 from infra_cdk.workflows.role import WorkflowRole
 from infra_cdk.workflows.shipped import ShippedWorkflows
-from tests.infra.templates import Grant, Resource, Synthesized, text
+from tests.infra.templates import GROUPS, Grant, Resource, Synthesized, text
 
 OWN = {"logs", "xray", "ec2"}
 """Services that every function writes to, or that Lambda uses in its name."""
@@ -53,11 +53,10 @@ def workflow_role(stage: Synthesized) -> Resource:
 
 
 def test_a_workflow_calls_the_groups_and_the_steps_function_and_runs_nothing_but_workflows(dev: Synthesized) -> None:
-    groups = [path for path in AGENT_DEFS.iterdir() if path.is_dir()]
     found = [each for each in dev.grants("Workflow", "Workflows") if each.resource != "*"]
     calls = {each.resource for each in found if each.action == "lambda:InvokeFunction"}
 
-    assert len(calls) == len(groups) + 1
+    assert len(calls) == len(GROUPS) + 1
     assert not any("*" in each for each in calls)
     assert {(each.action, target(each)) for each in found if each.action.startswith(("s3:", "states:"))} == {
         ("s3:GetObject", "Payloads/runs/*"),

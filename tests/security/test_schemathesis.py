@@ -62,6 +62,8 @@ BY_MEANING: dict[str, set[str]] = {
     "update_api_key": {"agents", "name", "scopes"},
     "execute_agent": {"input", "session_id"},
     "create_session": {"agent_id"},
+    "create_custom_agent": {"definition", "name"},
+    "write_custom_agent": {"definition"},
     "create_evaluation": {"agent_id", "version"},
     "create_batch": {"", "agent_id", "inputs"},
     "create_workflow": _SPEC,

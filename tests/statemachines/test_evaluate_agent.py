@@ -129,7 +129,12 @@ def platform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Platfo
         )
         yield deployed
     evaluate_agent._catalogue().close()
-    for made in (evaluate_agent._settings, evaluate_agent._catalogue, evaluate_agent._evaluator):
+    for made in (
+        evaluate_agent._settings,
+        evaluate_agent._definitions,
+        evaluate_agent._catalogue,
+        evaluate_agent._evaluator,
+    ):
         made.cache_clear()
 
 

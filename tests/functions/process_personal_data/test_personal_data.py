@@ -35,8 +35,10 @@ from agent_platform.storage.approvals import Approval, ApprovalRepository
 from agent_platform.storage.audit import AuditLog
 from agent_platform.storage.batches import Batch, BatchRepository
 from agent_platform.storage.counters import AgentCounters
+from agent_platform.storage.custom_agents import CustomAgents
 from agent_platform.storage.data_requests import DataRequest, DataRequests
 from agent_platform.storage.dead_letters import DeadLetter, DeadLetterRepository
+from agent_platform.storage.definitions import DefinitionRepository, VersionedDefinition
 from agent_platform.storage.dynamodb import dynamodb
 from agent_platform.storage.erased_account import ErasedAccount
 from agent_platform.storage.erased_records import ErasedRecords
@@ -59,6 +61,7 @@ from tests.fakes.aws import (
     APPROVALS_TABLE,
     BATCHES_TABLE,
     DEAD_LETTERS_TABLE,
+    DEFINITIONS_TABLE,
     OUTBOX_TABLE,
     PAYLOADS_BUCKET,
     RESPONSE_CACHE_TABLE,
@@ -141,6 +144,12 @@ class World:
         events = [CloudEvent.model_validate_json(agent_executed(each, OUTBOX_TABLE).event) for each in (small, large)]
         AuditLog(self.engine).append([kept(each) for each in events])
         document = PrincipalDocument(user_id=user.id, email=user.email, roles=("user",), source_ip="192.0.2.7")
+        written = {"summary": f"Of {who}"}
+        agent = CustomAgents(self.engine).create(f"agent-of-{who}", written, owner=user.id)
+        published = VersionedDefinition(agent.id, "1.0.0", json.dumps(written))
+        definitions = DefinitionRepository(self.env.definitions_table)
+        definitions.keep([published], replace=False)
+        definitions.set_live(published)
         run = a_run(
             owner=user.id,
             status="succeeded",
@@ -276,6 +285,7 @@ def world(tokens_table: str, governance_tables: None, postgres: Server, database
         webhooks_table=WEBHOOKS_TABLE,
         dead_letters_table=DEAD_LETTERS_TABLE,
         response_cache_table=RESPONSE_CACHE_TABLE,
+        definitions_table=DEFINITIONS_TABLE,
         payloads_bucket=PAYLOADS_BUCKET,
         run_batch_state_machine_arn="arn:aws:states:eu-central-1:123456789012:stateMachine:run_batch",
         schedule_group="triggers",

@@ -38,6 +38,7 @@ OWNED = {
     "workflows": "owner_id",
     "workflow_versions": "created_by",
     "triggers": "owner_id",
+    "custom_agents": "owner_id",
     "audit_log": "owner",
     "usage": "owner",
     "usage_latency": "owner",
@@ -53,7 +54,7 @@ SHARED = {"roles", "agents", "audit_head", "projections"}
 HIDDEN = {"invitations"}
 """The tables that the platform alone reads and writes."""
 
-WRITTEN_BY_USERS = {"users", "workflows", "workflow_versions", "triggers"}
+WRITTEN_BY_USERS = {"users", "workflows", "workflow_versions", "triggers", "custom_agents"}
 
 # Whoever makes a table that is neither of these has to say whose its rows are.
 OWNERS_NAMES = {"owner", "owner_id", "user_id", "created_by", "scope_id", "user", "invited_by"}
@@ -96,6 +97,7 @@ def rows_of(user: UUID, number: int) -> dict[str, dict[str, Any]]:
             "settings": {},
             "input": {},
         },
+        "custom_agents": {"name": f"agent-{number}", "owner_id": user, "draft": {}},
         "audit_log": {
             "seq": number,
             "event_id": str(number),

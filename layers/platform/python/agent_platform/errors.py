@@ -33,6 +33,7 @@ PlatformError
 ├── Conflict                      409
 │   ├── AddressUnconfirmed        409  nobody has shown that the account's address is its owner's
 │   ├── AgentSwitchedOff          409  an administrator took the agent out of service for now
+│   ├── AgentNameTaken            409
 │   ├── AlreadyFinished           409  what is over cannot be cancelled or started
 │   ├── ApprovalDecided           409  somebody has decided already
 │   ├── ApprovalExpired           409  nobody decided in time
@@ -62,6 +63,7 @@ PlatformError
 ├── DeclinedByRule                422  a rule of the agent's guardrails forbids the task
 ├── IdempotencyKeyReused          422  the key was sent with another body before
 ├── InvalidInput                  422  well-formed, but not what the schema asks for; carries field errors
+│   ├── AgentFailsGates           422  a custom agent does not pass the gates of the catalogue; carries what to mend
 │   └── InvalidWorkflow           422  the spec of a workflow has faults; carries every one
 ├── MailUnavailable               503  no mail could be sent
 ├── RateLimited                   429
@@ -356,6 +358,12 @@ class AgentSwitchedOff(Conflict):
     code, title = "agent_switched_off", "Agent switched off"
 
 
+class AgentNameTaken(Conflict):
+    """Another custom agent has this name."""
+
+    code, title = "agent_name_taken", "Agent name taken"
+
+
 class AlreadyFinished(Conflict):
     """It is over, or has begun already, so it cannot be cancelled or started."""
 
@@ -538,6 +546,12 @@ class InvalidInput(PlatformError):
     """The body is well-formed but not what the schema asks for; `errors` names each field."""
 
     status, code, title = 422, "invalid_input", "Invalid input"
+
+
+class AgentFailsGates(InvalidInput):
+    """A custom agent does not pass the gates that hold for every agent; `errors` say what to mend."""
+
+    code, title = "agent_fails_gates", "Agent fails the gates"
 
 
 class InvalidWorkflow(InvalidInput):

@@ -335,6 +335,7 @@ class ProcessPersonalDataSettings(CommonSettings, DatabaseSettings):
     webhooks_table: str
     dead_letters_table: str
     response_cache_table: str
+    definitions_table: str
     payloads_bucket: str
     run_batch_state_machine_arn: str
     schedule_group: str

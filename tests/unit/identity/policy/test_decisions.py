@@ -24,7 +24,7 @@ USING = READING | {
 MAY: dict[str, set[str]] = {
     "admin": set(ALL_ACTIONS),
     "operator": USING | {"agents:switch", "dead-letters:manage", "audit:read", "metrics:read"},
-    "author": USING,
+    "author": USING | {"agents:write"},
     "user": USING,
     "viewer": READING | {"account:manage"},
     "unheard-of": set(),

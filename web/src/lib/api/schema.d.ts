@@ -59,7 +59,11 @@ export interface paths {
          */
         get: operations["list_agents"];
         put?: never;
-        post?: never;
+        /**
+         * Create Custom Agent
+         * @description Write an agent of your own. It is a draft until it is published.
+         */
+        post: operations["create_custom_agent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -832,6 +836,154 @@ export interface paths {
          */
         put: operations["set_user_budget"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/custom-agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Custom Agents
+         * @description The agents that you wrote, by name; there are a hundred at most.
+         */
+        get: operations["list_custom_agents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/custom-agents/published": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Published Custom Agents
+         * @description The published agents of all authors, by name.
+         */
+        get: operations["list_published_custom_agents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/custom-agents/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Custom Agent
+         * @description One agent that you wrote, with its draft.
+         */
+        get: operations["get_custom_agent"];
+        /**
+         * Write Custom Agent
+         * @description Put another draft in the place of the last. What is live stays live.
+         */
+        put: operations["write_custom_agent"];
+        post?: never;
+        /**
+         * Delete Custom Agent
+         * @description Remove an agent that is not live, with its draft and its versions; executions of it stay on record.
+         */
+        delete: operations["delete_custom_agent"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/custom-agents/{name}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Custom Agent
+         * @description Hold the draft to the gates that every shipped agent has passed; it takes some seconds.
+         */
+        post: operations["check_custom_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/custom-agents/{name}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Publish Custom Agent
+         * @description Let the draft be what is executed, if it passes the gates and its version says what changed.
+         */
+        post: operations["publish_custom_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/custom-agents/{name}/roll-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Roll Back Custom Agent
+         * @description Let a version that was published before be what is executed; the draft stays.
+         */
+        post: operations["roll_back_custom_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/custom-agents/{name}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw Custom Agent
+         * @description Let nothing be executed under its name until a version is published, or rolled back to.
+         */
+        post: operations["withdraw_custom_agent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3244,6 +3396,48 @@ export interface components {
             title?: string | null;
         };
         /**
+         * CustomAgentList
+         * @description All agents of one author.
+         */
+        CustomAgentList: {
+            /** Items */
+            items: components["schemas"]["CustomAgentView"][];
+        };
+        /**
+         * CustomAgentView
+         * @description An agent as its author sees it.
+         */
+        CustomAgentView: {
+            /**
+             * Created At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /**
+             * Draft
+             * @description The definition as it was sent last
+             */
+            draft: {
+                [key: string]: unknown;
+            };
+            /** Id */
+            id: string;
+            /**
+             * Live Version
+             * @description What is executed; null if it is not published
+             */
+            live_version: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Updated At
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            updated_at: string;
+        };
+        /**
          * DataRequest
          * @description An export or erasure of all data about a person, and how far it is.
          */
@@ -3575,6 +3769,19 @@ export interface components {
              * @description The agent that does it: group/name
              */
             instead: string;
+        };
+        /**
+         * DraftBody
+         * @description A definition, with the fields of a file of `agent_defs`.
+         */
+        DraftBody: {
+            /**
+             * Definition
+             * @description agent_defs/schema.json says which fields there are
+             */
+            definition: {
+                [key: string]: unknown;
+            };
         };
         /**
          * Edge
@@ -4090,7 +4297,7 @@ export interface components {
              * Action
              * @enum {string}
              */
-            action: "account:manage" | "agents:execute" | "agents:read" | "agents:switch" | "analytics:read" | "approvals:decide" | "audit:read" | "batches:run" | "budgets:manage" | "budgets:read" | "dead-letters:manage" | "executions:read" | "keys:manage" | "metrics:read" | "policies:manage" | "sessions:use" | "triggers:manage" | "users:manage" | "webhooks:manage" | "workflows:read" | "workflows:run" | "workflows:write";
+            action: "account:manage" | "agents:execute" | "agents:read" | "agents:switch" | "agents:write" | "analytics:read" | "approvals:decide" | "audit:read" | "batches:run" | "budgets:manage" | "budgets:read" | "dead-letters:manage" | "executions:read" | "keys:manage" | "metrics:read" | "policies:manage" | "sessions:use" | "triggers:manage" | "users:manage" | "webhooks:manage" | "workflows:read" | "workflows:run" | "workflows:write";
             /**
              * Agent Id
              * @description Which agent it is done to, for actions that are done to one
@@ -4127,7 +4334,7 @@ export interface components {
              * Action
              * @enum {string}
              */
-            action: "account:manage" | "agents:execute" | "agents:read" | "agents:switch" | "analytics:read" | "approvals:decide" | "audit:read" | "batches:run" | "budgets:manage" | "budgets:read" | "dead-letters:manage" | "executions:read" | "keys:manage" | "metrics:read" | "policies:manage" | "sessions:use" | "triggers:manage" | "users:manage" | "webhooks:manage" | "workflows:read" | "workflows:run" | "workflows:write";
+            action: "account:manage" | "agents:execute" | "agents:read" | "agents:switch" | "agents:write" | "analytics:read" | "approvals:decide" | "audit:read" | "batches:run" | "budgets:manage" | "budgets:read" | "dead-letters:manage" | "executions:read" | "keys:manage" | "metrics:read" | "policies:manage" | "sessions:use" | "triggers:manage" | "users:manage" | "webhooks:manage" | "workflows:read" | "workflows:run" | "workflows:write";
             /** Agent Id */
             agent_id: string | null;
             /** Allowed */
@@ -4224,6 +4431,16 @@ export interface components {
             message: string;
         };
         /**
+         * Fault
+         * @description What is wrong at a field.
+         */
+        Fault: {
+            /** Field */
+            field: string;
+            /** Message */
+            message: string;
+        };
+        /**
          * ForgotPasswordRequest
          * @description The address of the account.
          */
@@ -4234,6 +4451,24 @@ export interface components {
              * @example ada@example.com
              */
             email: string;
+        };
+        /**
+         * GateReport
+         * @description How a draft stands up to the gates of the catalogue.
+         */
+        GateReport: {
+            /**
+             * Faults
+             * @description What is wrong with it in itself, or beside the other agents
+             */
+            faults: components["schemas"]["Fault"][];
+            /**
+             * Findings
+             * @description How it is found and reached among all others; empty while there are faults
+             */
+            findings: string[];
+            /** Passes */
+            passes: boolean;
         };
         /**
          * Graph
@@ -4556,7 +4791,7 @@ export interface components {
             name: string;
             /**
              * Scopes
-             * @description What it may do, as far as its owner may: agents:execute, agents:read, agents:switch, analytics:read, approvals:decide, audit:read, batches:run, budgets:manage, budgets:read, dead-letters:manage, executions:read, metrics:read, policies:manage, sessions:use, triggers:manage, webhooks:manage, workflows:read, workflows:run, workflows:write; `workflows:*` is every action on workflows
+             * @description What it may do, as far as its owner may: agents:execute, agents:read, agents:switch, agents:write, analytics:read, approvals:decide, audit:read, batches:run, budgets:manage, budgets:read, dead-letters:manage, executions:read, metrics:read, policies:manage, sessions:use, triggers:manage, webhooks:manage, workflows:read, workflows:run, workflows:write; `workflows:*` is every action on workflows
              * @example [
              *       "agents:execute",
              *       "executions:read"
@@ -4584,6 +4819,24 @@ export interface components {
             inputs?: {
                 [key: string]: unknown;
             }[] | null;
+        };
+        /**
+         * NewCustomAgent
+         * @description A name and a first draft.
+         */
+        NewCustomAgent: {
+            /**
+             * Definition
+             * @description agent_defs/schema.json says which fields there are
+             */
+            definition: {
+                [key: string]: unknown;
+            };
+            /**
+             * Name
+             * @description Its id becomes custom/<name>
+             */
+            name: string;
         };
         /**
          * NewEvaluation
@@ -4958,7 +5211,7 @@ export interface components {
          */
         PolicyView: {
             /** Actions */
-            actions: ("account:manage" | "agents:execute" | "agents:read" | "agents:switch" | "analytics:read" | "approvals:decide" | "audit:read" | "batches:run" | "budgets:manage" | "budgets:read" | "dead-letters:manage" | "executions:read" | "keys:manage" | "metrics:read" | "policies:manage" | "sessions:use" | "triggers:manage" | "users:manage" | "webhooks:manage" | "workflows:read" | "workflows:run" | "workflows:write")[];
+            actions: ("account:manage" | "agents:execute" | "agents:read" | "agents:switch" | "agents:write" | "analytics:read" | "approvals:decide" | "audit:read" | "batches:run" | "budgets:manage" | "budgets:read" | "dead-letters:manage" | "executions:read" | "keys:manage" | "metrics:read" | "policies:manage" | "sessions:use" | "triggers:manage" | "users:manage" | "webhooks:manage" | "workflows:read" | "workflows:run" | "workflows:write")[];
             /**
              * Next Version
              * @description Of the one that is evaluated beside it, and not enforced
@@ -5022,6 +5275,14 @@ export interface components {
             field: string;
             /** Message */
             message: string;
+        };
+        /**
+         * PublishedList
+         * @description The published agents of all authors.
+         */
+        PublishedList: {
+            /** Items */
+            items: components["schemas"]["AgentCard"][];
         };
         /**
          * PublishedVersion
@@ -5131,7 +5392,7 @@ export interface components {
          */
         RoleView: {
             /** Actions */
-            actions: ("account:manage" | "agents:execute" | "agents:read" | "agents:switch" | "analytics:read" | "approvals:decide" | "audit:read" | "batches:run" | "budgets:manage" | "budgets:read" | "dead-letters:manage" | "executions:read" | "keys:manage" | "metrics:read" | "policies:manage" | "sessions:use" | "triggers:manage" | "users:manage" | "webhooks:manage" | "workflows:read" | "workflows:run" | "workflows:write")[];
+            actions: ("account:manage" | "agents:execute" | "agents:read" | "agents:switch" | "agents:write" | "analytics:read" | "approvals:decide" | "audit:read" | "batches:run" | "budgets:manage" | "budgets:read" | "dead-letters:manage" | "executions:read" | "keys:manage" | "metrics:read" | "policies:manage" | "sessions:use" | "triggers:manage" | "users:manage" | "webhooks:manage" | "workflows:read" | "workflows:run" | "workflows:write")[];
             /** Mine */
             mine: boolean;
             /** Name */
@@ -5152,6 +5413,14 @@ export interface components {
              *     ]
              */
             roles: string[];
+        };
+        /**
+         * RollBack
+         * @description To which version.
+         */
+        RollBack: {
+            /** Version */
+            version: string;
         };
         /**
          * RotateApiKey
@@ -6990,6 +7259,102 @@ export interface operations {
                 };
             };
             /** @description `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_custom_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCustomAgent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomAgentView"];
+                };
+            };
+            /** @description `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `agent_name_taken` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10393,6 +10758,665 @@ export interface operations {
             };
             /** @description `unsupported_media_type` */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_custom_agents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomAgentList"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_published_custom_agents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublishedList"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_custom_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomAgentView"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `agent_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    write_custom_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DraftBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomAgentView"];
+                };
+            };
+            /** @description `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `agent_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_custom_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `agent_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check_custom_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateReport"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `agent_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    publish_custom_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomAgentView"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `agent_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `agent_fails_gates` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    roll_back_custom_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RollBack"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomAgentView"];
+                };
+            };
+            /** @description `malformed_json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `agent_not_found`, `agent_version_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, `policy_undecided` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdraw_custom_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomAgentView"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `agent_not_found` */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -4,7 +4,7 @@ import argparse
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +87,12 @@ def _faults(root: Path, definitions: list[AgentDefinition], checked: list[AgentD
     tags = _vocabulary(root / "tags.yaml")
     known = {definition.id for definition in definitions} | set(_planned(root))
     for definition in checked:
-        yield from _reference_faults(definition, known, groups, tags)
+        yield from in_itself(definition, known, groups, tags)
+    yield from among_all(definitions)
+
+
+def among_all(definitions: list[AgentDefinition]) -> Iterator[Fault]:
+    """What is wrong among definitions: of two that are alike, the second is at fault."""
     yield from _permuted_names(definitions)
     yield from _same_inputs(definitions)
     yield from _shared_instructions(definitions)
@@ -120,9 +125,14 @@ def _planned(root: Path) -> Iterator[str]:
             yield f"{readme.parent.name}/{name}"
 
 
-def _reference_faults(
-    definition: AgentDefinition, known: set[str], groups: Mapping[str, object], tags: Mapping[str, object]
+def in_itself(
+    definition: AgentDefinition, known: Collection[str], groups: Collection[str], tags: Collection[str]
 ) -> Iterator[Fault]:
+    """What is wrong with one definition: what it refers to is not there, or it holds what none may hold.
+
+    Args:
+        known: ids of agents that exist or are planned.
+    """
     if definition.group not in groups:
         yield (
             definition.id,

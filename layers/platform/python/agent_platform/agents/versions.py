@@ -4,7 +4,6 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.definition import AgentDefinition
 from agent_platform.errors import AgentVersionNotFound, DefinitionError, DefinitionFault
 
@@ -16,10 +15,17 @@ class Documents(Protocol):
         """The definition as JSON; None if there is no such version."""
 
 
+class Current(Protocol):
+    """Where agents are found in the version of now."""
+
+    def get(self, agent_id: str) -> AgentDefinition:
+        """The definition of one agent; raises `AgentNotFound` where there is none."""
+
+
 class Versions:
     """The catalogue of now, and behind it what was deployed before. Without `kept`, only now."""
 
-    def __init__(self, catalogue: Catalogue, kept: Documents | None = None) -> None:
+    def __init__(self, catalogue: Current, kept: Documents | None = None) -> None:
         self._catalogue = catalogue
         self._kept = kept
 

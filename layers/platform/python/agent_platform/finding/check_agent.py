@@ -3,7 +3,7 @@
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -18,7 +18,14 @@ from agent_platform.finding.compile import compile_finding
 from agent_platform.finding.gates import Found, Routed, found_again, routed
 
 
-def findings(agent_id: str, definitions: list[AgentDefinition], root: Path, built: Path) -> tuple[list[str], bool]:
+def findings(
+    agent_id: str,
+    definitions: list[AgentDefinition],
+    groups: Mapping[str, Mapping[str, str]],
+    built: Path,
+    *,
+    model_of_built: bool = False,
+) -> tuple[list[str], bool]:
     """How an agent stands in gates 2 and 3 among all others: lines to read, and whether it passes.
 
     It passes if its instructions find it first, each of its asks reaches it among the first five, and no near miss
@@ -26,12 +33,12 @@ def findings(agent_id: str, definitions: list[AgentDefinition], root: Path, buil
 
     Args:
         built: what `make catalogue` wrote for finding; texts that it knows need not be read again.
+        model_of_built: whether its sentence model is used as it lies there.
     """
-    groups = read_document(root / "groups.yaml", "agent_defs/groups.yaml")
     with tempfile.TemporaryDirectory() as folder, progress_line("Comparing with the other agents") as progress:
         catalogue_file, finding = Path(folder) / "agents.sqlite", Path(folder) / "finding"
         write_catalogue(definitions, groups, catalogue_file)
-        compile_finding(catalogue_file, finding, progress, earlier=built)
+        compile_finding(catalogue_file, finding, progress, earlier=built, model_of_earlier=model_of_built)
         with closing(Catalogue(catalogue_file)) as catalogue:
             (again,) = found_again(catalogue, finding, only={agent_id})
             asks = routed(catalogue, finding, only={agent_id})
@@ -63,7 +70,8 @@ def main() -> int:
     options = parser.parse_args()
     try:
         definitions = check_agent(options.definitions, options.agent_id)
-        told, passes = findings(options.agent_id, definitions, options.definitions, options.finding)
+        groups = read_document(options.definitions / "groups.yaml", "agent_defs/groups.yaml")
+        told, passes = findings(options.agent_id, definitions, groups, options.finding)
     except (AgentNotFound, DefinitionError, ConfigurationError) as error:
         sys.stderr.write(f"{error.detail}\n")
         return 1

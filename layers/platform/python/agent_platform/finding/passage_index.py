@@ -11,6 +11,7 @@ from tantivy import Document, Index, Occur, Query, Schema, SchemaBuilder, TextAn
 
 from agent_platform.errors import ConfigurationError
 from agent_platform.finding.analysis import open_index, stemming
+from agent_platform.finding.coverage import Coverage
 from agent_platform.finding.passages import Kind, Passage
 from agent_platform.finding.sentences import WIDTH, SentenceModel, Vectors
 
@@ -38,6 +39,7 @@ class PassageIndex:
             self.kinds: npt.NDArray[np.int8] = stored["kinds"]
             self._vectors: Vectors = stored["vectors"].astype(np.float32) / STEPS
         self.texts: list[str] = json.loads((folder / "passages.json").read_text())
+        self.coverage = Coverage(folder)
         index = open_index(folder / "words")
         self._analyzer: TextAnalyzer = stemming()
         self._schema: Schema = index.schema
@@ -51,10 +53,13 @@ class PassageIndex:
         """The vector of one passage."""
         return np.asarray(self._vectors[passage], np.float32)
 
+    def stems(self, text: str) -> list[str]:
+        """The stems of a text's words, each once."""
+        return list(dict.fromkeys(self._analyzer.analyze(text.encode(errors="ignore").decode())))
+
     def lexical(self, text: str, limit: int) -> tuple[npt.NDArray[np.int64], Vectors]:
         """The passages with most words of `text` by BM25, and their scores."""
-        stems = list(dict.fromkeys(self._analyzer.analyze(text.encode(errors="ignore").decode())))
-        clauses = [(Occur.Should, Query.term_query(self._schema, "text", stem, "freq")) for stem in stems]
+        clauses = [(Occur.Should, Query.term_query(self._schema, "text", stem, "freq")) for stem in self.stems(text)]
         hits = self._searcher.search(Query.boolean_query(clauses), limit=limit, count=False).hits if clauses else []
         numbers = self._searcher.fast_field_values("number", [address for _, address in hits]) if hits else []
         return np.array(numbers, np.int64), np.array([score for score, _ in hits], np.float32)

@@ -140,6 +140,7 @@ def certainty_inputs(scores: Vectors, features: Vectors) -> dict[str, float]:
         "lead": lead,
         "best_meaning": float(meaning.max()),
         "mean_meaning": float(meaning.mean()),
+        "coverage": float(features[0, NAMES.index("coverage")]),
     }
 
 

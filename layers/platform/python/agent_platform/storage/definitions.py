@@ -24,6 +24,9 @@ READ_AT_ONCE, WRITTEN_AT_ONCE = 100, 25
 
 _TRIES = 8
 
+LIVE = "live"
+"""The partition of the live versions of users' agents, by the agent's id. It is no agent's: their ids have a slash."""
+
 
 class PublishedVersion(BaseModel):
     """One version of an agent that can be executed."""
@@ -91,6 +94,54 @@ class DefinitionRepository:
                 if "LastEvaluatedKey" not in page:
                     return sorted(found, key=lambda each: _parts(each.version), reverse=True)
                 start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def live(self, agent_id: str) -> str | None:
+        """The definition of an agent of users in its live version; None if it has none.
+
+        Raises:
+            StorageUnavailable: DynamoDB does not answer.
+        """
+        with storage_errors("Reading the agent"):
+            key: Any = {"agent_id": {"S": LIVE}, "version": {"S": agent_id}}
+            item = dynamodb().get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        return item["definition"]["S"] if item else None
+
+    def set_live(self, each: VersionedDefinition) -> None:
+        """Let a version be the live one of its agent.
+
+        Raises:
+            StorageUnavailable: DynamoDB does not answer; set it once more.
+        """
+        item = _item(each, datetime.now(UTC).isoformat()) | {
+            "agent_id": {"S": LIVE},
+            "version": {"S": each.agent_id},
+        }
+        with storage_errors("Publishing the agent"):
+            dynamodb().put_item(TableName=self._table, Item=item)
+
+    def end_live(self, agent_id: str) -> None:
+        """Let an agent have no live version.
+
+        Raises:
+            StorageUnavailable: DynamoDB does not answer; end it once more.
+        """
+        with storage_errors("Withdrawing the agent"):
+            key: Any = {"agent_id": {"S": LIVE}, "version": {"S": agent_id}}
+            dynamodb().delete_item(TableName=self._table, Key=key)
+
+    def remove(self, agent_id: str) -> None:
+        """Remove an agent of users from here: it is not live any more, and none of its versions is known.
+
+        Raises:
+            StorageUnavailable: DynamoDB does not answer; remove it once more.
+        """
+        self.end_live(agent_id)
+        requests: list[WriteRequestTypeDef] = [
+            {"DeleteRequest": {"Key": {"agent_id": {"S": agent_id}, "version": {"S": each.version}}}}
+            for each in self.versions(agent_id)
+        ]
+        for some in batched(requests, WRITTEN_AT_ONCE, strict=False):
+            self._write(list(some))
 
     def keep(self, definitions: Iterable[VersionedDefinition], *, replace: bool) -> tuple[int, list[str]]:
         """Keep what is new; returns how many were written, and which (`group/name version`) stand there otherwise.

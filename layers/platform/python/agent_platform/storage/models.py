@@ -268,6 +268,23 @@ class TriggerRecord(Base):
     key_id: Mapped[str | None] = mapped_column(String(36))
 
 
+class CustomAgentRecord(Base):
+    """An agent that somebody writes through the API: the draft, and which version is live."""
+
+    __tablename__ = "custom_agents"
+    __table_args__ = (
+        CheckConstraint("jsonb_typeof(draft) = 'object'", name="draft_is_object"),
+        Index("ix_custom_agents_owner_id_name", "owner_id", "name"),
+    )
+
+    name: Mapped[str] = mapped_column(String(50), primary_key=True)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
+    draft: Mapped[dict[str, Any]]
+    live_version: Mapped[str | None] = mapped_column(String(20))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+
+
 class AuditRecord(Base):
     """One event of the audit log, chained to the one before. Triggers refuse to change or remove a row.
 

@@ -7,6 +7,7 @@ Action = Literal[
     "agents:execute",
     "agents:read",
     "agents:switch",
+    "agents:write",
     "analytics:read",
     "approvals:decide",
     "audit:read",
