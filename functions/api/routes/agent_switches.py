@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from agent_platform.agents.custom import GROUP
 from agent_platform.errors import (
     AgentNotFound,
     Forbidden,
@@ -100,5 +101,5 @@ def set_agent_switch(
 def _check_exists(services: Services, group: str, name: str) -> None:
     if name != ALL:
         services.catalogue.get(f"{group}/{name}")
-    elif not services.catalogue.ids(group):
+    elif group != GROUP and not services.catalogue.ids(group):
         raise AgentNotFound(f"There is no agent in a group `{group[:50]}`. GET /api/v1/groups lists the groups.")

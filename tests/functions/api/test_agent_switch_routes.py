@@ -57,6 +57,13 @@ def test_a_whole_group_is_switched_by_a_star(platform: Platform, board: Switches
     assert board.document.of("sales/quote-checker") is None
 
 
+def test_all_agents_that_people_wrote_are_switched_together(
+    platform: Platform, board: SwitchesInMemory, operator: str
+) -> None:
+    assert put(platform, operator, "custom/*", OFF).status == 200
+    assert board.document.of("custom/anything") is not None
+
+
 def test_users_switch_nothing(platform: Platform, board: SwitchesInMemory, ada: Person) -> None:
     assert put(platform, ada.access_token, NDA, OFF).status == 403
     assert board.document.off == {}

@@ -156,6 +156,11 @@ def test_a_draft_that_resembles_a_shipped_agent_is_not_published(platform: Platf
         ({"framework": "crewai"}, "definition.framework"),
         ({"dedicated": True}, "definition.dedicated"),
         ({"limits": {"timeout_seconds": 301}}, "definition.limits.timeout_seconds"),
+        ({"use_when": "Send it with AKIAIOSFODNN7EXAMPLE today."}, "definition.use_when"),
+        (
+            {"output": {"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}},
+            "definition.output.properties.a",
+        ),
         ({"summary": "short"}, "definition.summary"),
         ({"colour": "red"}, "definition.colour"),
         ({"example": {"input": {}, "output": {}}}, "definition.example.input.parcel_grams"),

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from agent_platform.agents.catalogue import Catalogue
 from agent_platform.agents.definition import AgentDefinition, DefinitionFile
 from agent_platform.agents.schemas import SchemaError
+from agent_platform.agents.secrets import secret_faults
 from agent_platform.errors import AgentNotFound, DefinitionError, DefinitionFault, FieldError, InvalidInput
 
 GROUP = "custom"
@@ -76,6 +77,8 @@ def read_custom(name: str, document: dict[str, Any]) -> AgentDefinition:
     refused = [FieldError(f"definition.{field}", why) for field, wanted, why in _LIMITS if not wanted(written)]
     if refused:
         raise InvalidInput("The definition asks for what the agents of users do not have.", errors=refused)
+    if secrets := [FieldError(f"definition.{field}", why) for field, why in secret_faults(document)]:
+        raise InvalidInput("The definition holds a credential; nothing of it was kept.", errors=secrets)
     return AgentDefinition.model_construct(**dict(written), id=f"{GROUP}/{name}")
 
 
@@ -103,7 +106,7 @@ def _faults(error: ValidationError) -> list[FieldError]:
         at = ".".join(["definition", *map(str, each["loc"])])
         cause = each.get("ctx", {}).get("error")
         if isinstance(cause, SchemaError):
-            found += [FieldError(f"definition.{inner.field}", inner.message) for inner in cause.faults]
+            found += [FieldError(f"{at}.{inner.field}", inner.message) for inner in cause.faults]
         else:
             found.append(FieldError(at, each["msg"].removeprefix("Value error, ")))
     return found

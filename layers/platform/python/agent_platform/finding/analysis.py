@@ -33,7 +33,8 @@ def open_index(folder: Path) -> Index:
     """
     if not (folder / "meta.json").is_file():
         raise ConfigurationError(f"There is no index of agents in {folder}. Build it with `make catalogue`.")
-    with TemporaryDirectory(prefix="finding-") as writable:
+    # Tantivy may still put its lock there while the folder is being removed.
+    with TemporaryDirectory(prefix="finding-", ignore_cleanup_errors=True) as writable:
         for file in folder.iterdir():
             if file.suffix != ".lock":
                 (Path(writable) / file.name).symlink_to(file.absolute())

@@ -35,7 +35,10 @@ def findings(
         built: what `make catalogue` wrote for finding; texts that it knows need not be read again.
         model_of_built: whether its sentence model is used as it lies there.
     """
-    with tempfile.TemporaryDirectory() as folder, progress_line("Comparing with the other agents") as progress:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        progress_line("Comparing with the other agents") as progress,
+    ):
         catalogue_file, finding = Path(folder) / "agents.sqlite", Path(folder) / "finding"
         write_catalogue(definitions, groups, catalogue_file)
         compile_finding(catalogue_file, finding, progress, earlier=built, model_of_earlier=model_of_built)
