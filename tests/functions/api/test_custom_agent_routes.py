@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.credentials import credential
 from tests.fakes.definitions import a_definition
 from tests.fakes.gateway import Answer
 from tests.functions.api.conftest import PASSWORD, Person, Platform
@@ -156,7 +157,7 @@ def test_a_draft_that_resembles_a_shipped_agent_is_not_published(platform: Platf
         ({"framework": "crewai"}, "definition.framework"),
         ({"dedicated": True}, "definition.dedicated"),
         ({"limits": {"timeout_seconds": 301}}, "definition.limits.timeout_seconds"),
-        ({"use_when": "Send it with AKIAIOSFODNN7EXAMPLE today."}, "definition.use_when"),
+        ({"use_when": f"Send it with {credential('an AWS access key')} today."}, "definition.use_when"),
         (
             {"output": {"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}},
             "definition.output.properties.a",
