@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from agent_platform.workflows.approvals import Approvals
     from agent_platform.workflows.manager import WorkflowManager
     from agent_platform.workflows.triggers import Triggers
+    from functions.api.choosing import Chooser
     from functions.api.custom_agent_services import CustomAgentDesk
     from functions.api.key_services import KeyDesk
     from functions.api.people_services import DataDesk, PeopleDesk
@@ -88,6 +89,14 @@ class Services:
         from agent_platform.finding.routing import Router
 
         return Router(self.catalogue, self._settings.finding_path)
+
+    @cached_property
+    def chooser(self) -> "Chooser":
+        """Has Claude choose among agents."""
+        from agent_platform.storage.lambda_functions import invoke
+        from functions.api.choosing import Chooser
+
+        return Chooser(self.catalogue, self._settings.agent_function_name, invoke)
 
     @cached_property
     def policies(self) -> Policies:

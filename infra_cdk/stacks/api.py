@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import ArnFormat, CfnOutput, Duration, Stack
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -21,12 +21,14 @@ from infra_cdk.mailing import Mailing, mail_environment
 from infra_cdk.nag import acknowledge, explain_wildcards
 from infra_cdk.operating import let_it_operate, operating_environment
 from infra_cdk.personal_data import PersonalData, let_it_ask, personal_data_environment
+from infra_cdk.stacks.agents import group_function_name
 from infra_cdk.stacks.data import DataStack
 from infra_cdk.stacks.events import EventsStack
 from infra_cdk.stages import Stage
 from infra_cdk.state_machines import LINES, arn_base, map_runs_arn, runs_arn, state_machine_arn, workflow_prefix
 from infra_cdk.workflows.control_plane import let_it_manage_workflows, workflow_environment
 from infra_cdk.workflows.role import WorkflowRole
+from infra_cdk.workflows.steps import called_by_name
 from infra_cdk.workflows.triggers import Triggers
 
 GATEWAY_SECONDS = 29
@@ -34,6 +36,9 @@ GATEWAY_SECONDS = 29
 
 API_SECONDS = GATEWAY_SECONDS - 2
 """The control plane's limit: Lambda ends it while the gateway still listens, and its log says so."""
+
+CHOOSER_GROUP = "it-service-desk"
+"""The group of the agent that chooses among agents (`finding/choosing.py`)."""
 
 
 class ApiStack(Stack):
@@ -187,6 +192,7 @@ class ApiStack(Stack):
         )
         self._let_it_run_batches(function, run_batch)
         data.agent_switches.let_change(function)
+        self._let_it_have_agents_chosen(function)
         function.allow(["dynamodb:GetItem", "dynamodb:PutItem"], [tables.evaluations.table_arn])
         function.allow(["dynamodb:Query"], [f"{tables.evaluations.table_arn}/index/by_agent"])
         # Versions of agents, and the agents that people write: publishing keeps a version and lets it be live.
@@ -213,6 +219,12 @@ class ApiStack(Stack):
         function.allow(["dynamodb:BatchGetItem", "dynamodb:DeleteItem"], [tokens.table_arn])
         function.allow(["secretsmanager:GetSecretValue"], [data.jwt_secret.secret_arn, data.database_secret.secret_arn])
         return function
+
+    def _let_it_have_agents_chosen(self, function: PlatformFunction) -> None:
+        chooser = called_by_name(self._stage, group_function_name(self._stage, CHOOSER_GROUP))
+        form = ArnFormat.COLON_RESOURCE_NAME
+        arn = self.format_arn(service="lambda", resource="function", resource_name=chooser, arn_format=form)
+        function.allow(["lambda:InvokeFunction"], [arn])
 
     def _let_it_run_batches(self, function: PlatformFunction, run_batch: str) -> None:
         data, stage = self._data, self._stage

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from agent_platform.finding.choosing import CHOOSER
 from infra_cdk.constructs.gateway_errors import GATEWAY_ERRORS
+from infra_cdk.stacks.api import CHOOSER_GROUP
 from tests.infra.templates import GROUPS, Grant, Synthesized, text
 
 PUBLIC = {
@@ -196,6 +198,19 @@ def test_the_firewall_counts_senders_by_an_address_that_nobody_can_forge(prod: S
 
 def test_the_control_plane_ends_before_the_gateway_stops_listening(stage: Synthesized) -> None:
     assert stage.function("Api", "Api").properties["Timeout"] == 27
+
+
+def test_the_control_plane_may_invoke_the_function_of_the_agent_that_chooses(stage: Synthesized) -> None:
+    called = text(stage.function("Api", "Api").properties["Environment"]["Variables"]["AGENT_FUNCTION_NAME"])
+    group = CHOOSER.partition("/")[0]
+    allowed = {
+        each.resource.rpartition(":function:")[2]
+        for each in stage.grants("Api", "Api")
+        if each.action == "lambda:InvokeFunction"
+    }
+
+    assert group == CHOOSER_GROUP
+    assert called.replace("{group}", group) in allowed
 
 
 def own_grants(stage: Synthesized, function: str) -> set[Grant]:

@@ -12,15 +12,26 @@ from agent_platform.agents.catalogue import AgentCard
 from agent_platform.agents.definition import ModelTier
 from agent_platform.errors import (
     AgentNotFound,
+    AgentSwitchedOff,
+    BudgetExceeded,
+    DeadlineExceeded,
+    DeclinedByRule,
+    Forbidden,
     InvalidCursor,
     InvalidInput,
     MalformedJson,
+    ModelError,
     PayloadTooLarge,
+    PolicyUndecided,
+    RateLimited,
+    StorageUnavailable,
     Unauthenticated,
     UnsupportedMediaType,
 )
-from agent_platform.http import CurrentPrincipal, problems
+from agent_platform.finding.choosing import CANDIDATES
+from agent_platform.http import CurrentPrincipal, CurrentTrace, problems
 from agent_platform.http.few_fields import FewFields
+from functions.api.choosing import Choice
 from functions.api.deps import CurrentServices
 from functions.api.revalidation import NOT_MODIFIED, RevalidatedRoute
 
@@ -53,6 +64,10 @@ class AskToRoute(FewFields):
 
     ask: str = Field(min_length=1, max_length=2_000, description="As one would say it to a colleague")
     limit: int = Field(default=5, ge=1, le=20, description="How many agents to name at most")
+    choose: bool = Field(
+        default=False,
+        description="Whether Claude picks among the nearest ten: some seconds, and an execution of yours that costs",
+    )
 
 
 class RoutedAgent(BaseModel):
@@ -69,6 +84,7 @@ class RoutedAsk(BaseModel):
     fits: bool = Field(description="False: none is sure enough to send anybody there; `agents` are only the nearest")
     agents: list[RoutedAgent]
     floor: float = Field(description="The score that the first agent needs to fit")
+    choice: Choice | None = Field(description="With `choose`: what Claude chose. It decides `fits`, and comes first")
 
 
 @router.get(
@@ -99,13 +115,39 @@ def list_agents(
 @router.post(
     "/agents/route",
     operation_id="route_ask",
-    responses=problems(Unauthenticated, MalformedJson, PayloadTooLarge, UnsupportedMediaType, InvalidInput),
+    responses=problems(
+        Unauthenticated,
+        Forbidden,
+        MalformedJson,
+        PayloadTooLarge,
+        UnsupportedMediaType,
+        InvalidInput,
+        RateLimited,
+        BudgetExceeded,
+        AgentSwitchedOff,
+        PolicyUndecided,
+        StorageUnavailable,
+        DeclinedByRule,
+        DeadlineExceeded,
+        ModelError,
+        *ModelError.__subclasses__(),
+    ),
 )
-def route_ask(_: CurrentPrincipal, services: CurrentServices, body: AskToRoute) -> RoutedAsk:
-    """Which agents do what is asked for, each with a reason; or, below the floor, that none fits."""
-    found = services.router.route(body.ask, body.limit)
-    agents = [RoutedAgent(agent=each.card, score=each.score, reason=each.reason) for each in found.matches]
-    return RoutedAsk(fits=found.fits, agents=agents, floor=services.router.floor)
+def route_ask(
+    principal: CurrentPrincipal, services: CurrentServices, trace_id: CurrentTrace, body: AskToRoute
+) -> RoutedAsk:
+    """Which agents do what is asked for, each with a reason; or, below the floor, that none fits.
+
+    With `choose`, Claude reads what the nearest ten do, and says which it is, or that it is none of them.
+    """
+    found = services.router.route(body.ask, max(body.limit, CANDIDATES) if body.choose else body.limit)
+    choice, fits, matches = None, found.fits, found.matches
+    if body.choose and matches:
+        choice = services.chooser.choose(body.ask, matches[:CANDIDATES], principal, trace_id)
+        fits = choice.agent_id is not None
+        matches = sorted(matches, key=lambda each: each.card.id != choice.agent_id)
+    agents = [RoutedAgent(agent=each.card, score=each.score, reason=each.reason) for each in matches[: body.limit]]
+    return RoutedAsk(fits=fits, agents=agents, floor=services.router.floor, choice=choice)
 
 
 @router.api_route(

@@ -172,11 +172,13 @@ export function catalogueHandlers(identity: FakeIdentity, agents: AgentInfo[], p
       return identity.refusal(request) ?? HttpResponse.json(page);
     }),
     http.post(`${API}/agents/route`, async ({ request }) => {
-      const { ask } = (await request.clone().json()) as { ask: string };
+      const { ask, choose } = (await request.clone().json()) as Schemas['AskToRoute'];
       const wanted = agents.filter((agent) => agent.use_when.includes(ask));
+      const chosen = wanted[0]?.id ?? null;
       const routed: Schemas['RoutedAsk'] = {
         fits: wanted.length > 0,
         floor: 0.5,
+        choice: choose ? { agent_id: chosen, reason: 'It wants a verdict.', execution_id: 'chosen-in' } : null,
         agents: [...wanted, ...agents.filter((agent) => !wanted.includes(agent))].map((agent) => ({
           agent: cardOf(agent),
           score: wanted.includes(agent) ? 0.9 : 0.1,

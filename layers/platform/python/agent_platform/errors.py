@@ -527,13 +527,14 @@ class EgressFailed(PlatformError):
 
 
 class FunctionFailed(PlatformError):
-    """A function that was invoked raised an error; `kind` is the class of that error."""
+    """A function that was invoked raised an error; `kind` is the class of that error, `said` its own words."""
 
     status, code, title = 502, "function_failed", "Function failed"
 
-    def __init__(self, detail: str, *, kind: str = "Exception") -> None:
+    def __init__(self, detail: str, *, kind: str = "Exception", said: str = "") -> None:
         super().__init__(detail)
         self.kind = kind
+        self.said = said or detail
 
 
 class EventNotStorable(PlatformError):

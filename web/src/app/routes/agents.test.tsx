@@ -109,6 +109,37 @@ describe('the catalogue', () => {
     expect(advice.getByText('No agent does quite this')).toBeVisible();
   });
 
+  it('has Claude choose when asked to, and shows why and in which execution', async () => {
+    const ask = MATCHER.use_when.split(' ').slice(0, 5).join(' ');
+    const { user } = open(`/?q=${encodeURIComponent(ask)}`);
+    const advice = within(await screen.findByRole('complementary', { name: 'Advice' }));
+
+    await user.click(advice.getByRole('button', { name: /Let Claude choose/ }));
+
+    expect(await advice.findByText(/Claude chose/)).toHaveTextContent(`Claude chose ${MATCHER.name}`);
+    expect(advice.getByText(/It wants a verdict/)).toBeVisible();
+    expect(advice.getByRole('link', { name: 'Its execution' })).toHaveAttribute('href', '/executions/chosen-in');
+    expect(advice.queryByRole('button', { name: /Let Claude choose/ })).not.toBeInTheDocument();
+    await expectAccessible();
+  });
+
+  it('says what kept Claude from choosing, and lets one try again', async () => {
+    const identity = new FakeIdentity();
+    server.use(
+      http.post('*/api/v1/agents/route', async ({ request }) => {
+        const { choose } = (await request.clone().json()) as { choose: boolean };
+        return choose ? problem(402, 'budget_exceeded', 'Your budget of this month is spent.') : undefined;
+      }),
+      ...catalogueHandlers(identity, AGENTS),
+    );
+    const { user } = renderAppSignedIn(`/?q=${encodeURIComponent('fold my paper boat')}`, identity);
+
+    await user.click(await screen.findByRole('button', { name: /Let Claude choose/ }));
+
+    expect(await screen.findByRole('alert')).toHaveTextContent('Your budget of this month is spent.');
+    expect(screen.getByRole('button', { name: /Let Claude choose/ })).toBeEnabled();
+  });
+
   it('gives no advice on a name or a word or two', async () => {
     open('/?q=phishing report');
     await waitFor(() => expect(shownAgents()).toEqual([TRIAGER.name]));

@@ -82,6 +82,8 @@ export interface paths {
         /**
          * Route Ask
          * @description Which agents do what is asked for, each with a reason; or, below the floor, that none fits.
+         *
+         *     With `choose`, Claude reads what the nearest ten do, and says which it is, or that it is none of them.
          */
         post: operations["route_ask"];
         delete?: never;
@@ -2908,6 +2910,12 @@ export interface components {
              */
             ask: string;
             /**
+             * Choose
+             * @description Whether Claude picks among the nearest ten: some seconds, and an execution of yours that costs
+             * @default false
+             */
+            choose: boolean;
+            /**
              * Limit
              * @description How many agents to name at most
              * @default 5
@@ -3336,6 +3344,27 @@ export interface components {
             output_schema: {
                 [key: string]: unknown;
             } | null;
+        };
+        /**
+         * Choice
+         * @description What Claude chose, and why.
+         */
+        Choice: {
+            /**
+             * Agent Id
+             * @description The agent chosen; null: none of them does this
+             */
+            agent_id: string | null;
+            /**
+             * Execution Id
+             * @description The execution in which it was chosen, with its cost
+             */
+            execution_id: string;
+            /**
+             * Reason
+             * @description Claude's own, for whoever asked
+             */
+            reason: string;
         };
         /**
          * Consumption
@@ -5463,6 +5492,8 @@ export interface components {
         RoutedAsk: {
             /** Agents */
             agents: components["schemas"]["RoutedAgent"][];
+            /** @description With `choose`: what Claude chose. It decides `fits`, and comes first */
+            choice: components["schemas"]["Choice"] | null;
             /**
              * Fits
              * @description False: none is sure enough to send anybody there; `agents` are only the nearest
@@ -7405,8 +7436,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `budget_exceeded` */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `forbidden` */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `agent_switched_off` */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7432,7 +7481,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid_input` */
+            /** @description `invalid_input`, `declined_by_rule`, `model_refused` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -7441,8 +7490,35 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `policy_undecided` */
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `model_error`, `model_output_invalid`, `model_rejected_request` */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `policy_undecided`, `storage_unavailable`, `model_circuit_open`, `model_overloaded`, `model_unreachable` */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `deadline_exceeded`, `model_timed_out` */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };

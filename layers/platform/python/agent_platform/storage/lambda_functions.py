@@ -45,7 +45,7 @@ def invoke(name: str, payload: dict[str, Any], *, answer_seconds: int = 25) -> A
     """Invoke a function and wait for its answer.
 
     Raises:
-        FunctionFailed: it raised; `kind` is the class of the error, the message is the function's own.
+        FunctionFailed: it raised; `kind` is the class of the error, `said` the function's own words.
         DeadlineExceeded: it did not answer in time, and may still be at work.
         StorageUnavailable: Lambda does not answer, or throttles; nothing was begun.
         ConfigurationError: there is no such function, or the right to invoke it is missing.
@@ -73,7 +73,8 @@ def invoke(name: str, payload: dict[str, Any], *, answer_seconds: int = 25) -> A
     if "FunctionError" in answer:
         said: dict[str, Any] = told if isinstance(told, dict) else {}
         message = str(said.get("errorMessage") or "it gave no reason")[:_MESSAGE_CHARACTERS]
-        raise FunctionFailed(f"{name} failed: {message}", kind=str(said.get("errorType") or answer["FunctionError"]))
+        kind = str(said.get("errorType") or answer["FunctionError"])
+        raise FunctionFailed(f"{name} failed: {message}", kind=kind, said=message)
     return told
 
 

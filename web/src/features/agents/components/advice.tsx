@@ -1,35 +1,25 @@
-import { Anchor, Text } from '@mantine/core';
+import { Anchor, Button, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
 
-import { isAnAsk, routeAskOptions, type RoutedAsk } from '@/features/agents/api/route-ask';
+import { ProblemAlert } from '@/components/problem-alert';
+import { isAnAsk, routeAskOptions, type RoutedAsk, useChosenAgent } from '@/features/agents/api/route-ask';
 import classes from '@/features/agents/components/advice.module.css';
 
 /** Whose task it is that somebody describes in the search box, and why; or that nobody here does it. */
 export function Advice({ ask }: { ask: string | undefined }) {
-  const routed = useQuery({ ...routeAskOptions(ask ?? ''), enabled: isAnAsk(ask) });
-  const [best, ...others] = routed.data?.agents ?? [];
-  if (!isAnAsk(ask) || !routed.data || !best) return null;
+  const found = useQuery({ ...routeAskOptions(ask ?? ''), enabled: isAnAsk(ask) });
+  const chosen = useChosenAgent(ask ?? '');
+  const routed = chosen.data ?? found.data;
+  const [best, ...others] = routed?.agents ?? [];
+  if (!isAnAsk(ask) || !routed || !best) return null;
   return (
     <aside className={classes.advice} aria-label="Advice">
-      {routed.data.fits ? (
-        <>
-          <Text className={classes.title}>
-            For this, use <AgentAnchor routed={best} />
-          </Text>
-          <Text size="sm" c="dimmed">
-            {best.reason}
-          </Text>
-        </>
-      ) : (
-        <>
-          <Text className={classes.title}>No agent does quite this</Text>
-          <Text size="sm" c="dimmed">
-            The nearest is <AgentAnchor routed={best} />. Say in other words what you hold and what you want to know.
-          </Text>
-        </>
-      )}
-      {routed.data.fits && others.length > 0 && (
+      <div aria-live="polite">
+        <Verdict routed={routed} best={best} />
+      </div>
+      {routed.fits && others.length > 0 && (
         <Text size="sm" className={classes.others}>
           Else perhaps{' '}
           {others.map((each, place) => (
@@ -41,7 +31,82 @@ export function Advice({ ask }: { ask: string | undefined }) {
           .
         </Text>
       )}
+      {chosen.isError && <ProblemAlert error={chosen.error} />}
+      {!chosen.data && (
+        <Button
+          className={classes.choose}
+          variant="default"
+          size="xs"
+          loading={chosen.isPending}
+          onClick={() => chosen.mutate()}
+        >
+          Let Claude choose among the nearest ten
+        </Button>
+      )}
     </aside>
+  );
+}
+
+function Verdict({ routed, best }: { routed: RoutedAsk; best: RoutedAsk['agents'][number] }) {
+  if (routed.choice) return <Choice choice={routed.choice} best={best} />;
+  if (!routed.fits)
+    return (
+      <Said title="No agent does quite this">
+        The nearest is <AgentAnchor routed={best} />. Say in other words what you hold and what you want to know.
+      </Said>
+    );
+  return (
+    <Said
+      title={
+        <>
+          For this, use <AgentAnchor routed={best} />
+        </>
+      }
+    >
+      {best.reason}
+    </Said>
+  );
+}
+
+interface ChoiceProps {
+  choice: NonNullable<RoutedAsk['choice']>;
+  best: RoutedAsk['agents'][number];
+}
+
+function Choice({ choice, best }: ChoiceProps) {
+  const execution = (
+    <Anchor
+      inherit
+      renderRoot={(props) => <Link {...props} to="/executions/$id" params={{ id: choice.execution_id }} />}
+    >
+      Its execution
+    </Anchor>
+  );
+  return (
+    <Said
+      title={
+        choice.agent_id ? (
+          <>
+            Claude chose <AgentAnchor routed={best} />
+          </>
+        ) : (
+          'Claude finds that none of the nearest ten does this'
+        )
+      }
+    >
+      {choice.reason} {execution}.
+    </Said>
+  );
+}
+
+function Said({ title, children }: { title: ReactNode; children: ReactNode }) {
+  return (
+    <>
+      <Text className={classes.title}>{title}</Text>
+      <Text size="sm" c="dimmed">
+        {children}
+      </Text>
+    </>
   );
 }
 

@@ -29,7 +29,7 @@ export function AgentCatalogue({ filter, onFilter }: AgentCatalogueProps) {
 
   return (
     <section aria-label="Agents">
-      <Advice ask={filter.q} />
+      <Advice key={filter.q} ask={filter.q} />
       <div className={classes.bar}>
         <Text size="sm" c="dimmed" role="status" className={classes.count}>
           {agents.data ? found(total, filter.q) : ' '}
