@@ -23,6 +23,14 @@ def wait_for(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.05)
 
 
+def wait_for_the_end(platform: PlatformProcess) -> None:
+    """Until nothing of it runs any more; what still does is named."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while left := platform.processes():
+        assert time.monotonic() < deadline, f"still running: {left}"
+        time.sleep(0.05)
+
+
 def wait_for_the_app(platform: PlatformProcess) -> None:
     """Until the first deployment writes its templates."""
     process = platform.process
@@ -116,7 +124,7 @@ def test_a_part_that_dies_is_named_and_ends_the_run(platform: PlatformProcess, p
     assert process.wait(40) == 1
     name = {"emulator_server.py": "The emulated AWS cloud", "bin/postgres": "The database"}[part]
     assert f"{name} stopped by itself (killed by SIGKILL). The end of {platform.directory / 'logs'}" in platform.said
-    wait_for(lambda: not platform.processes(), "the end of every process")
+    wait_for_the_end(platform)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -127,7 +135,7 @@ def test_a_start_that_is_interrupted_leaves_no_process(another: PlatformProcess,
     process.send_signal(number)
 
     assert process.wait(40) == (-9 if number == signal.SIGKILL else 130)
-    wait_for(lambda: not another.processes(), "the end of every process")
+    wait_for_the_end(another)
 
 
 def test_neither_key_nor_passwords_reach_a_child_by_arguments_or_the_key_by_environment(
