@@ -116,24 +116,35 @@ def read_reports(names: Iterable[str]) -> list[tuple[dict[str, Any], Report]]:
 
 
 def write_document(names: Iterable[str]) -> None:
-    """Replace the part of docs/benchmarks.md between its two marks by the newest results."""
-    parts = []
-    for on, report in read_reports(names):
-        rows = [
-            "| | measured | 95% of resamples | target | | note |",
-            "|---|--:|---|--:|---|---|",
-            *(f"| {' | '.join(_bold_miss((*figure.cells, figure.note)))} |" for figure in report.figures),
-        ]
-        where = (
-            f"{on['measured_at'][:10]}, {on['processor']}, {on['cores']} cores, {on['system']}, "
-            f"Python {on['python']}, load {on['load_1_minute']}"
-        )
-        parts += [f"### {report.title}", f"Asked: {report.asks}", report.method, "\n".join(rows), f"*{where}*"]
+    """Put the newest results between the two marks of docs/benchmarks.md.
+
+    A section is known by its title up to the colon; one of a benchmark without a result here stays as it is.
+    """
     text = DOCUMENT.read_text(encoding="utf-8")
     start, end = "<!-- figures -->", "<!-- end of figures -->"
     before, _, rest = text.partition(start)
-    _, _, after = rest.partition(end)
-    DOCUMENT.write_text(f"{before}{start}\n\n" + "\n\n".join(parts) + f"\n\n{end}{after}", encoding="utf-8")
+    figures, _, after = rest.partition(end)
+    sections = {_subject(each): each.strip() for each in re.split(r"^(?=### )", figures, flags=re.MULTILINE)[1:]}
+    sections |= {_subject(each): each for each in (_section(on, report) for on, report in read_reports(names))}
+    together = "\n\n".join(sections.values())
+    DOCUMENT.write_text(f"{before}{start}\n\n{together}\n\n{end}{after}", encoding="utf-8")
+
+
+def _section(on: dict[str, Any], report: Report) -> str:
+    rows = [
+        "| | measured | 95% of resamples | target | | note |",
+        "|---|--:|---|--:|---|---|",
+        *(f"| {' | '.join(_bold_miss((*figure.cells, figure.note)))} |" for figure in report.figures),
+    ]
+    where = (
+        f"{on['measured_at'][:10]}, {on['processor']}, {on['cores']} cores, {on['system']}, "
+        f"Python {on['python']}, load {on['load_1_minute']}"
+    )
+    return "\n\n".join([f"### {report.title}", f"Asked: {report.asks}", report.method, "\n".join(rows), f"*{where}*"])
+
+
+def _subject(section: str) -> str:
+    return section.partition("\n")[0].partition(":")[0]
 
 
 def _bold_miss(cells: tuple[str, ...]) -> list[str]:

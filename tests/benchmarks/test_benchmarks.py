@@ -65,9 +65,10 @@ def test_a_report_holds_only_if_every_target_does(measured: float, holds: bool) 
     assert report.holds is holds
 
 
-def test_the_document_shows_what_was_written_with_misses_in_bold(results: Path) -> None:
+def test_the_document_shows_what_was_measured_with_misses_in_bold_and_keeps_the_rest(results: Path) -> None:
     document = results / "benchmarks.md"
-    document.write_text("before\n<!-- figures -->\nold\n<!-- end of figures -->\nafter\n")
+    sections = "### Other: of 2\n\nkept\n\n### Title: of 3\n\nold\n"
+    document.write_text(f"before\n<!-- figures -->\n\n{sections}\n<!-- end of figures -->\nafter\n")
     report = Report("name", "Title", "asked", "method")
     report.add("slow thing", 3.0, "ms", 2)
 
@@ -78,6 +79,7 @@ def test_the_document_shows_what_was_written_with_misses_in_bold(results: Path) 
     text = document.read_text()
     assert "| slow thing | 3 ms |  | ≤ 2 ms | **MISSED** |  |" in text
     assert "old" not in text
+    assert text.index("### Other: of 2\n\nkept\n") < text.index("### Title\n")
     assert text.startswith("before\n")
     assert text.endswith("after\n")
 
