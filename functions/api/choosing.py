@@ -1,7 +1,7 @@
 """Having Claude choose among the agents that routing found: one execution of the chooser, in the caller's name."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -11,6 +11,8 @@ from agent_platform.finding.choosing import CHOOSER, picked, question
 from agent_platform.finding.routing import Match
 from agent_platform.identity.principal import Principal
 from agent_platform.storage.caught_failures import error_of, failure_of
+
+Provider = Literal["anthropic", "bedrock", "offline"]
 
 ANSWER_SECONDS = 24
 """So long an answer is waited for: longer than the chooser's own 20 s, and shorter than the gateway's 29."""
@@ -22,11 +24,13 @@ class Choice(BaseModel):
     agent_id: str | None = Field(description="The agent chosen; null: none of them does this")
     reason: str = Field(description="Claude's own, for whoever asked")
     execution_id: str = Field(description="The execution in which it was chosen, with its cost")
+    provider: Provider = Field(description="Who chose; `offline` is no real model, and its choice an example")
 
 
 class _Ran(BaseModel):
     id: str
     output: dict[str, Any]
+    provider: Provider
 
 
 class Chooser:
@@ -64,4 +68,4 @@ class Chooser:
             raise ConfigurationError(f"{self._function} gave no execution of {CHOOSER}.") from None
         place = picked(ran.output, len(candidates))
         chosen = None if place is None else candidates[place].card.id
-        return Choice(agent_id=chosen, reason=ran.output["reason"], execution_id=ran.id)
+        return Choice(agent_id=chosen, reason=ran.output["reason"], execution_id=ran.id, provider=ran.provider)

@@ -36,7 +36,8 @@ def answers(platform: Platform, orders: list[tuple[str, dict[str, Any]]]) -> Ans
             orders.append((function, order))
             if isinstance(told, Exception):
                 raise told
-            return {"id": "019a", "status": "succeeded", "output": {"number": told, "reason": "It reads clauses."}}
+            output = {"number": told, "reason": "It reads clauses."}
+            return {"id": "019a", "status": "succeeded", "output": output, "provider": "offline"}
 
         platform.services.chooser = Chooser(platform.services.catalogue, "agents-{group}:live", invoke)
 
@@ -72,7 +73,8 @@ def test_what_was_chosen_comes_first_and_the_others_keep_their_order(
     before = [each["agent"]["id"] for each in plain["agents"]]
     answers(3)
     chosen = route(platform, ada, limit=20).json
-    assert chosen["choice"] == {"agent_id": before[2], "reason": "It reads clauses.", "execution_id": "019a"}
+    choice = {"agent_id": before[2], "reason": "It reads clauses.", "execution_id": "019a", "provider": "offline"}
+    assert chosen["choice"] == choice
     assert [each["agent"]["id"] for each in chosen["agents"]] == [before[2], *before[:2], *before[3:]]
     assert chosen["fits"]
     assert [each["agent"]["id"] for each in route(platform, ada, limit=1).json["agents"]] == [before[2]]

@@ -178,7 +178,9 @@ export function catalogueHandlers(identity: FakeIdentity, agents: AgentInfo[], p
       const routed: Schemas['RoutedAsk'] = {
         fits: wanted.length > 0,
         floor: 0.5,
-        choice: choose ? { agent_id: chosen, reason: 'It wants a verdict.', execution_id: 'chosen-in' } : null,
+        choice: choose
+          ? { agent_id: chosen, reason: 'It wants a verdict.', execution_id: 'chosen-in', provider: 'anthropic' }
+          : null,
         agents: [...wanted, ...agents.filter((agent) => !wanted.includes(agent))].map((agent) => ({
           agent: cardOf(agent),
           score: wanted.includes(agent) ? 0.9 : 0.1,

@@ -1,5 +1,5 @@
 import { screen, waitFor, within } from '@testing-library/react';
-import { http } from 'msw';
+import { http, HttpResponse } from 'msw';
 import { describe, expect, it } from 'vitest';
 
 import { agentInfo } from '@/testing/definitions';
@@ -121,6 +121,29 @@ describe('the catalogue', () => {
     expect(advice.getByRole('link', { name: 'Its execution' })).toHaveAttribute('href', '/executions/chosen-in');
     expect(advice.queryByRole('button', { name: /Let Claude choose/ })).not.toBeInTheDocument();
     await expectAccessible();
+  });
+
+  it('does not give the example answer of the offline model for a choice of Claude', async () => {
+    const identity = new FakeIdentity();
+    server.use(
+      http.post('*/api/v1/agents/route', async ({ request }) => {
+        const { choose } = (await request.clone().json()) as { choose: boolean };
+        if (!choose) return undefined;
+        return HttpResponse.json({
+          fits: true,
+          floor: 0.5,
+          agents: [{ agent: MATCHER, score: 0.2, reason: 'Near.' }],
+          choice: { agent_id: MATCHER.id, reason: 'As in the example.', execution_id: 'e1', provider: 'offline' },
+        });
+      }),
+      ...catalogueHandlers(identity, AGENTS),
+    );
+    const { user } = renderAppSignedIn(`/?q=${encodeURIComponent('fold my paper boat')}`, identity);
+
+    await user.click(await screen.findByRole('button', { name: /Let Claude choose/ }));
+
+    expect(await screen.findByText(/The offline model chose/)).toBeVisible();
+    expect(screen.queryByText(/As in the example/)).not.toBeInTheDocument();
   });
 
   it('says what kept Claude from choosing, and lets one try again', async () => {

@@ -3361,6 +3361,12 @@ export interface components {
              */
             execution_id: string;
             /**
+             * Provider
+             * @description Who chose; `offline` is no real model, and its choice an example
+             * @enum {string}
+             */
+            provider: "anthropic" | "bedrock" | "offline";
+            /**
              * Reason
              * @description Claude's own, for whoever asked
              */

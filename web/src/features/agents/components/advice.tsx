@@ -74,6 +74,8 @@ interface ChoiceProps {
 }
 
 function Choice({ choice, best }: ChoiceProps) {
+  const isReal = choice.provider !== 'offline';
+  const who = isReal ? 'Claude' : 'The offline model';
   const execution = (
     <Anchor
       inherit
@@ -87,14 +89,14 @@ function Choice({ choice, best }: ChoiceProps) {
       title={
         choice.agent_id ? (
           <>
-            Claude chose <AgentAnchor routed={best} />
+            {who} chose <AgentAnchor routed={best} />
           </>
         ) : (
-          'Claude finds that none of the nearest ten does this'
+          `${who} finds that none of the nearest ten does this`
         )
       }
     >
-      {choice.reason} {execution}.
+      {isReal ? choice.reason : 'It thinks nothing up: this is its example answer, whatever was asked.'} {execution}.
     </Said>
   );
 }
