@@ -24,6 +24,7 @@ from agent_platform.identity.signing_keys import SigningKeys
 from agent_platform.ids import new_id
 from agent_platform.settings import AuthorizeSettings
 from agent_platform.storage.step_functions import step_functions
+from functions.api.choosing import Chooser
 from functions.authorize import handler as authorize
 from tests.fakes.aws import REDRIVE_FUNCTIONS, WEBHOOK_SECRET, WEBHOOKS_QUEUE_URL, store_secret
 from tests.fakes.eventbridge import make_eventbridge
@@ -208,6 +209,9 @@ def door(platform: Platform, function: Function, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(services, "begin_personal_data", lambda _: None)
     redriven = Redrive(services.dead_letters, REDRIVE_FUNCTIONS, lambda *_, **__: {})
     monkeypatch.setitem(vars(services), "redrive", redriven)
+    chosen = {"id": new_id(), "output": {"number": 1, "reason": "It does this."}, "provider": "offline"}
+    chooser = Chooser(services.catalogue, platform.settings.agent_function_name, lambda *_, **__: chosen)
+    monkeypatch.setitem(vars(services), "chooser", chooser)
     monkeypatch.setattr(services.webhooks._egress, "_resolve", lambda *_: ["93.184.216.34"])
     users = services.users
     users.ensure("root@example.com", PASSWORD, "Root", ["admin", "user"])
