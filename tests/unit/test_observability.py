@@ -1,10 +1,18 @@
 """The log and the trace id in it."""
 
 import json
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
+from threading import Barrier
+from time import sleep
+from typing import Any
 
 import pytest
+from aws_lambda_powertools import Logger
 
+from agent_platform import observability
 from agent_platform.errors import StorageUnavailable
 from agent_platform.observability import get_logger, parent_of, sampled, trace_id_of, x_amzn_trace_id
 from tests.fakes.log import log
@@ -34,6 +42,37 @@ __all__ = ["log"]
 )
 def test_the_trace_id_of_the_gateway_is_read_in_the_form_of_w3c(header: str | None, trace: str | None):
     assert trace_id_of(header) == trace
+
+
+@pytest.fixture
+def service_without_a_logger() -> Iterator[str]:
+    """The name of a service; its logger is forgotten afterwards."""
+    name = "made-by-threads"
+    yield name
+    logging.Logger.manager.loggerDict.pop(name, None)
+
+
+def test_threads_that_ask_for_the_first_logger_at_once_get_one_that_works(
+    service_without_a_logger: str, monkeypatch: pytest.MonkeyPatch
+):
+    class SlowLogger(Logger):
+        def structure_logs(self, **keys: Any) -> None:
+            sleep(0.05)  # between the registration of the handler and its formatter
+            super().structure_logs(**keys)
+
+    monkeypatch.setattr(observability, "Logger", SlowLogger)
+    monkeypatch.delenv("POWERTOOLS_SERVICE_NAME", raising=False)
+    together = Barrier(4)
+
+    def ask(_: int) -> Logger:
+        together.wait()
+        return get_logger(service_without_a_logger)
+
+    with ThreadPoolExecutor(4) as threads:
+        loggers = [*threads.map(ask, range(4))]
+
+    assert {id(logger) for logger in loggers} == {id(loggers[0])}
+    assert loggers[0].registered_formatter is not None
 
 
 def test_a_record_of_the_log_is_one_line_of_json(log: StringIO):

@@ -5,6 +5,7 @@ import re
 import traceback
 from collections.abc import Mapping
 from functools import cache
+from threading import Lock
 from typing import Any, Literal
 
 from aws_lambda_powertools import Logger
@@ -46,9 +47,21 @@ def _named(error: BaseException) -> str:
     return f"{name} (its message may quote content, so it is left out)"
 
 
-@cache
+_ONE_AT_A_TIME = Lock()
+
+
 def get_logger(service: str = "agent-platform") -> Logger:
-    """The Powertools logger; level and service name come from the POWERTOOLS_* and LOG_LEVEL variables."""
+    """The Powertools logger; level and service name come from the POWERTOOLS_* and LOG_LEVEL variables.
+
+    Threads that ask for it at once get one: Powertools registers a logger before its formatter is set, and a second
+    one made in between fails.
+    """
+    with _ONE_AT_A_TIME:
+        return _logger(service)
+
+
+@cache
+def _logger(service: str) -> Logger:
     return Logger(
         service=os.environ.get("POWERTOOLS_SERVICE_NAME", service),
         logger_formatter=_Formatter(serialize_stacktrace=False),
