@@ -79,7 +79,7 @@ describe('a run', () => {
     const picture = await region('Picture');
     await user.click(await picture.findByRole('button', { name: /^Read the invoice/ }));
     const steps = await region('Steps');
-    expect(await steps.findByText('Total')).toBeVisible();
+    await waitFor(() => expect(steps.getByText('Total')).toBeVisible());
     expect(steps.getByText('1200')).toBeVisible();
     expect(steps.getByRole('link', { name: 'Execution' })).toHaveAttribute('href', '/executions/e-1');
     expect(picture.getByRole('button', { name: /^Read the invoice/ })).toHaveAttribute('aria-pressed', 'true');
