@@ -95,7 +95,8 @@ def cloud_stage(request: pytest.FixtureRequest, stage_named: Callable[[str], Syn
 @pytest.fixture(scope="session")
 def special(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
     """Stage prod with one agent that remembers and one that asks for a function of its own."""
-    first, second, third, *_ = one_agent_per_group()
+    first, _, third, *_ = one_agent_per_group()
+    second = AgentLoader(AGENT_DEFS).load_id("cloud-operations/pod-crash-diagnoser")
     changed: list[dict[str, Any]] = [
         {**first.model_dump(mode="json"), "memory": "long_term"},
         {**second.model_dump(mode="json"), "dedicated": True, "limits": {"timeout_seconds": 40}},
